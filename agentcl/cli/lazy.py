@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from agentcl.cli.stopping import put_away_when_ended
 from agentcl.text.visible import visible
 
 
@@ -44,7 +45,8 @@ class LazyGroup(click.Group):
             # What was chosen on purpose, e.g. by PYTHONIOENCODING, stays.
             if isinstance(stream, TextIOWrapper) and stream.errors in ("strict", "surrogateescape"):
                 stream.reconfigure(errors="replace")
-        return super().main(*args, **kwargs)
+        with put_away_when_ended():
+            return super().main(*args, **kwargs)
 
     def make_context(self, *args: Any, **kwargs: Any) -> click.Context:  # click's
         """Read the arguments."""

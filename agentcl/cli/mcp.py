@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
 from agentcl.cli.options import on_memory
 from agentcl.cli.screen import Screen
+from agentcl.cli.stopping import ended_by_interrupt
 
 if TYPE_CHECKING:
     from agentcl.memory.memory import Memory
@@ -44,9 +46,10 @@ def mcp(
     if port is not None:
         check_free(port)  # before it is said to be served
         screen.note(f"{memory.place} at http://127.0.0.1:{port}/mcp; Ctrl-C ends it")
-    serve(
-        memory.scoped(**scope) if scope else memory,
-        application=application,
-        port=port,
-        compat=compat,
-    )
+    with ended_by_interrupt() if port is None else nullcontext():
+        serve(
+            memory.scoped(**scope) if scope else memory,
+            application=application,
+            port=port,
+            compat=compat,
+        )

@@ -14,7 +14,7 @@ import click
 
 from agentcl.cli.screen import Screen
 from agentcl.cli.terminal import let_go
-from agentcl.errors import AgentclError, InvalidInput, StoreUnavailable
+from agentcl.errors import AgentclError, InvalidInput, StorageFull, StoreReadOnly, StoreUnavailable
 from agentcl.store.records import ANY, SCOPE_FIELDS
 from agentcl.text.saving import STDIN, STDOUT
 
@@ -228,7 +228,6 @@ def open_memory(
     One that is begun by a command that is refused goes again.
     """
     # Here, so that `--help` does not wait for it.
-    from agentcl.memory.memory import Memory
     from agentcl.memory.settings import resolve
     from agentcl.store.backends import holds_store, removing_new_folder
 
@@ -240,19 +239,52 @@ def open_memory(
         raise StoreUnavailable(
             f"there is no memory at {path}; begin one with `agentcl add`, or name another --path"
         )
-    with removing_new_folder(path), Memory(**options, read_only=False) as memory:
+    with removing_new_folder(path), _opened(path, options, begins=begins) as memory:
         if not (begins or may_be_empty) and memory.store.journal.last_seq() == 0:
             raise InvalidInput(f"the memory at {path} is empty; fill it with `agentcl add`")
         yield memory
 
 
-def open_folder(path: Path | str | None) -> Memory:
+@contextmanager
+def open_folder(path: Path | str | None) -> Iterator[Memory]:
     """Open a memory with the encoder that is in its folder; the settings may name the next one already."""
-    from agentcl.memory.memory import Memory
     from agentcl.memory.settings import resolve
     from agentcl.store.backends import holds_store
 
     folder = resolve({"path": path, "encoder": "auto"})["path"].value
     if not holds_store(folder):
         raise StoreUnavailable(f"there is no memory at {folder}; name another --path")
-    return Memory(folder, encoder="auto")
+    with _opened(folder, {"path": folder, "encoder": "auto"}) as memory:
+        yield memory
+
+
+@contextmanager
+def _opened(
+    place: Path | str, options: dict[str, Any], *, begins: bool = False
+) -> Iterator[Memory]:
+    """Open a memory; one that cannot be written, or has no room, is open for reading, unless the command is there to write."""
+    from agentcl.memory.memory import Memory
+
+    refused: StoreReadOnly | StorageFull | None = None
+    try:
+        opened = Memory(**options, read_only=False)
+    except (StoreReadOnly, StorageFull) as error:
+        refused = error
+        if begins:
+            raise _not_written(place, error) from error
+        opened = Memory(**options, read_only=True)
+    try:
+        with opened as memory:
+            yield memory
+    except StoreReadOnly as error:
+        raise error if refused is None else _not_written(place, refused) from error
+
+
+def _not_written(place: Path | str, refused: StoreReadOnly | StorageFull) -> StoreUnavailable:
+    """Return what a command is told that would have written."""
+    if isinstance(refused, StorageFull):
+        return refused
+    why = str(refused).partition(";")[0]
+    return StoreReadOnly(
+        f"{why}, and this command writes. Let who runs it write there, or work on a copy: agentcl copy {place} FOLDER"
+    )

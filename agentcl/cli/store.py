@@ -28,7 +28,7 @@ from agentcl.cli.options import (
     workplace,
 )
 from agentcl.cli.screen import Screen
-from agentcl.errors import InvalidInput, StoreUnavailable, TransferError
+from agentcl.errors import InvalidInput, StoreReadOnly, StoreUnavailable, TransferError
 from agentcl.store.records import SCOPE_FIELDS
 
 if TYPE_CHECKING:
@@ -266,6 +266,8 @@ def reindex(screen: Screen, memory: Memory) -> None:
 
     This needs no encoder.
     """
+    if memory.store.journal.read_only:  # they would go with this process
+        raise StoreReadOnly("no index can be written")
     memory.store.retriever.rebuild()
     states = memory.store.retriever.states()
     screen.answer(states, f"rebuilt: {', '.join(state.name for state in states)}")

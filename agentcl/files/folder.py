@@ -145,12 +145,8 @@ def _walk(folder: Path, skipped: list[Skipped], leave_out: Collection[Path] = ()
                 reason = "is a link to a folder; name it itself to read it"
                 skipped.append(Skipped(shown(path), reason))
         for path in left(here, files, are_folders=False):
-            if path.suffix.lower() not in _READERS:
-                skipped.append(Skipped(shown(path), _unread(path)))
-            elif path.exists() and not path.is_file():
-                skipped.append(Skipped(shown(path), "is not a regular file"))
-            elif path.exists() and _leads_out(path, folder):
-                reason = "is a link to a file outside of the folder; name it itself to read it"
+            reason = _left_out(path, folder)
+            if reason:
                 skipped.append(Skipped(shown(path), reason))
             else:
                 yield path
@@ -159,8 +155,21 @@ def _walk(folder: Path, skipped: list[Skipped], leave_out: Collection[Path] = ()
         skipped.append(Skipped(shown(path), reason))
 
 
-def _leads_out(path: Path, folder: Path) -> bool:
-    return path.is_symlink() and not path.resolve().is_relative_to(folder.resolve())
+def _left_out(path: Path, folder: Path) -> str:
+    """Return why a file of a folder is not read; empty if it is. One that cannot even be looked at is no reason to stop."""
+    if path.suffix.lower() not in _READERS:
+        return _unread(path)
+    try:
+        is_regular = stat.S_ISREG(path.stat().st_mode)
+    except FileNotFoundError:  # said as it is opened
+        return ""
+    except OSError as error:  # e.g. a link into a folder that is closed to us
+        return f"cannot be read: {error.strerror or error}"
+    if not is_regular:
+        return "is not a regular file"
+    if path.is_symlink() and not path.resolve().is_relative_to(folder.resolve()):
+        return "is a link to a file outside of the folder; name it itself to read it"
+    return ""
 
 
 def _unread(path: Path) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import Final
@@ -31,7 +32,8 @@ class Ignored:
     def __init__(self, folder: Path) -> None:
         here = folder.resolve()
         above = [here, *here.parents]
-        top = next((one for one in above if (one / ".git").exists()), here)
+        # Not Path.exists, which raises where a folder is closed to us.
+        top = next((one for one in above if os.path.exists(one / ".git")), here)  # noqa: PTH110
         self._top = top
         self._specs: dict[Path, GitIgnoreSpec | None] = {}
         self.passed_over: list[tuple[Path, str]] = []  # files and their patterns that cost too much
@@ -66,6 +68,13 @@ class Ignored:
         try:
             if not path.is_file():
                 return None
+        except (
+            PermissionError
+        ):  # the folder is closed: nothing in it can be read anyway, and each file says so
+            return None
+        except OSError as error:
+            raise LoadError(f"{path} cannot be read: {error.strerror or error}") from error
+        try:
             with path.open("rb") as file:
                 raw = file.read(_MOST_BYTES + 1)
         except OSError as error:

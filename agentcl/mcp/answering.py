@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import wraps
 from inspect import cleandoc
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar
 
 from agentcl.errors import AgentclError, needs
 from agentcl.text.suggesting import did_you_mean
@@ -15,10 +15,13 @@ with needs("the server for editors", "mcp"):
     from mcp.server.mcpserver.exceptions import MCPServerError, ResourceError, ToolError
     from mcp_types import ToolAnnotations
     from pydantic import ValidationError
+    from starlette.responses import PlainTextResponse
 
 if TYPE_CHECKING:
     from mcp.server.mcpserver import Context
     from mcp_types import CallToolResult, InputRequiredResult
+    from starlette.applications import Starlette
+    from starlette.types import ASGIApp, Receive, Scope, Send
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -29,10 +32,41 @@ CHANGING = ToolAnnotations(destructive_hint=False, open_world_hint=False)
 REMOVING = ToolAnnotations(destructive_hint=True, idempotent_hint=True, open_world_hint=False)
 
 
+_OURS: Final = b"x-agentcl-"
+
+
+class _Unread:
+    """Refuses requests that say in a header whose memory they mean, where headers say nothing: it would be everybody's."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = scope.get("headers", ())
+        named = [name.decode("latin-1") for name, _ in headers if name.startswith(_OURS)]
+        if not named:
+            await self._app(scope, receive, send)
+            return
+        told = (
+            f"{named[0]} is read by `agentcl serve`, which has the same tools at /mcp, and not by `agentcl mcp --port`, "
+            "which serves one scope: start it with --user, or let tools name user and session in their arguments"
+        )
+        await PlainTextResponse(told, 400)(scope, receive, send)
+
+
 class TellingServer(MCPServer[Any]):
-    """A server that says in a sentence which arguments of a call are wrong, and what a tool that is not there may be called."""
+    """A server that says in a sentence which arguments of a call are wrong, and what a tool that is not there may be called.
+
+    Over HTTP by itself it refuses headers that say whose memory is meant.
+    """
 
     takes_others: bool = False  # arguments that a tool does not know: left out, and not refused
+
+    def streamable_http_app(self, **given: Any) -> Starlette:  # noqa: ANN401  # as there
+        """Return what answers over HTTP."""
+        app = super().streamable_http_app(**given)
+        app.add_middleware(_Unread)
+        return app
 
     async def call_tool(
         self, name: str, arguments: dict[str, Any], context: Context[Any, Any] | None = None

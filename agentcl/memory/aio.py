@@ -388,16 +388,24 @@ class AsyncMemory(AsyncVerbs):
 class AsyncEpisode:
     """An episode whose verbs are awaited; see `EpisodeRecorder`, which `recorder` is.
 
-    Attributes:
-        recorder: of the episode, once it was begun; of a served memory a `RemoteEpisode`.
+    Of a served memory `recorder` is a `RemoteEpisode`.
     """
 
     def __init__(self, episodes: AsyncEpisodes, begin: Callable[[], EpisodeRecorder]) -> None:
         self._episodes, self._begin = episodes, begin
-        self.recorder: EpisodeRecorder
+        self._begun: EpisodeRecorder | None = None
+
+    @property
+    def recorder(self) -> EpisodeRecorder:
+        """What records it. Raises InvalidInput before it is begun."""
+        if self._begun is None:
+            raise InvalidInput(
+                "the episode is not begun: use it in `async with memory.episode(...) as episode:`"
+            )
+        return self._begun
 
     async def __aenter__(self) -> Self:
-        self.recorder = await self._episodes._run(self._begin)
+        self._begun = await self._episodes._run(self._begin)
         return self
 
     async def __aexit__(

@@ -132,13 +132,17 @@ def move(opened: Opened, uri: str, to: str, owner: Scope) -> Document:
     journal = opened.journal
     with journal.writing() as writing:
         held = document(opened, None, uri, owner, None)
-        other = journal.find(kind=Document.kind, scope=owner, key=to)
-        if other is not None and other.id != held.id:
-            raise Duplicate(
-                f"document {other.id} of this scope has the uri {to!r} already; delete it first, "
-                "or choose another uri"
-            )
+        refuse_taken(opened, to, owner, held.id)
         return documents.move(writing, journal, held, to)
+
+
+def refuse_taken(opened: Opened, uri: str, owner: Scope, id: str) -> None:
+    """Refuse a uri that another live document of the scope has: a key leads to one record. Raises Duplicate."""
+    other = opened.journal.find(kind=Document.kind, scope=owner, key=uri)
+    if other is not None and other.id != id:
+        raise Duplicate(
+            f"document {other.id} of this scope has the uri {uri!r} already; delete it first, or choose another uri"
+        )
 
 
 def delete(
@@ -174,7 +178,12 @@ def rewrite(
     owner: Scope,
     if_version: int | None,
 ) -> Document:
-    """Write the next version of a document, made from the newest one."""
+    """Write the next version of a document, made from the newest one.
+
+    Raises:
+        NotFound: if there is no such document, or no more by now.
+        Duplicate: if it is to have the uri of another one.
+    """
     journal = opened.journal
     while True:
         held = document(opened, id, uri, owner, if_version)
@@ -184,6 +193,8 @@ def rewrite(
             if document(opened, id, uri, owner, if_version).version != held.version:
                 continue  # another writer was faster while this text was encoded: look again
             new = replace(prepared.document, id=held.id)
+            if new.key is not None and new.key != held.key:
+                refuse_taken(opened, new.key, owner, held.id)
             return documents.rewrite(writing, journal, prepared, new, held)
 
 

@@ -568,8 +568,8 @@ class Memory:
             limits=limits or ReadLimits(),
             dry_run=dry_run,
             add=lambda drafts: self.add_many(drafts, progress=progress, encoded=encoded, **scope),
-            rewrite=lambda id, changed: changing.rewrite(
-                self._opened, id, None, changed, owner, None
+            rewrite=lambda uri, changed: changing.rewrite(
+                self._opened, None, uri, changed, owner, None
             ),
         )
 

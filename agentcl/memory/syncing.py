@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from agentcl.errors import InvalidInput, NotFound
+from agentcl.errors import Duplicate, InvalidInput, NotFound
 from agentcl.files import ReadLimits, Skipped, Source, load
 from agentcl.memory import documents
 from agentcl.memory.documents import Draft
@@ -20,7 +20,7 @@ from agentcl.store.rows import content_hash
 _AT_ONCE: Final = 256  # documents that are withdrawn in one transaction
 
 Add = Callable[[Iterator[Draft]], Sequence[Document]]  # in batches, each stored when it is encoded
-Rewrite = Callable[[str, Callable[[Document], Draft]], Document]  # by id, the next version
+Rewrite = Callable[[str, Callable[[Document], Draft]], Document]  # by uri, the next version
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,25 +73,44 @@ def sync(
     def new() -> Iterator[Draft]:
         """Yield what is to be added, and do at once what is to be changed."""
         gone = _Gone(held)
+        added = set[str]()  # a link of the folder leads to a file that was met already
         for source in load(folder, skipped=skipped, limits=limits, leave_out=opened.own_paths()):
-            known = held.get(source.uri)
-            if known is None and (before := gone.twin(source)):
-                plan.moved.append((before, source.uri))
-                known = held[before]
-                known.is_seen = True
-                if not dry_run:
-                    rewrite(known.id, partial(_next, source=source))
-            elif known is None:
-                plan.added.append(source.uri)
-                yield draft_of(source)
-            elif not known.is_seen:
-                known.is_seen = True
-                if _says_the_same(opened.journal.get(known.id, view=owner.exactly()), source):
+            uri = source.uri
+            before = uri if uri in held else gone.twin(source)
+            if uri in added or (before == uri and held[uri].is_seen):
+                continue
+            if before:
+                held[before].is_seen = True
+                document = opened.journal.find(kind=Document.kind, scope=owner, key=before)
+                if before == uri and document is not None and _says_the_same(document, source):
                     plan.unchanged += 1
                     continue
-                plan.updated.append(source.uri)
-                if not dry_run:
-                    rewrite(known.id, partial(_next, source=source))
+                if document is not None and (dry_run or written(before, source)):
+                    if before == uri:
+                        plan.updated.append(uri)
+                    else:
+                        plan.moved.append((before, uri))
+                    continue
+            added.add(uri)
+            plan.added.append(uri)
+            yield draft_of(source)
+
+    def written(before: str, source: Source) -> bool:
+        """Store what a file says as the next version of its document; False if there is none any more.
+
+        Somebody else may change the same documents meanwhile, as another sync of the folder does.
+        """
+        for uri in dict.fromkeys((before, source.uri)):
+            try:
+                rewrite(uri, partial(_next, source=source))
+                return True
+            except NotFound:  # it was moved or deleted
+                continue
+            except (
+                Duplicate
+            ):  # its new name has a document already: this one is gone like any other
+                held[before].is_seen = False
+        return False
 
     if dry_run:
         for _ in new():
@@ -105,7 +124,7 @@ def sync(
             "mounted? Nothing was changed. If they are to go, delete or forget them by name"
         )
     if not dry_run:
-        _withdraw(opened, [held[uri].id for uri in lost], owner)
+        _withdraw(opened, {uri: held[uri].id for uri in lost}, owner)
     return Synced(
         tuple(plan.added),
         tuple(plan.updated),
@@ -206,15 +225,13 @@ def _next(document: Document, source: Source) -> Draft:
     )
 
 
-def _withdraw(opened: Opened, ids: Sequence[str], owner: Scope) -> None:
-    """Stop finding documents, some in each transaction."""
+def _withdraw(opened: Opened, lost: Mapping[str, str], owner: Scope) -> None:
+    """Stop finding documents, ids by their uris, some in each transaction; what has another uri by now stays."""
     journal = opened.journal
-    for begin in range(0, len(ids), _AT_ONCE):
+    pairs = list(lost.items())
+    for begin in range(0, len(pairs), _AT_ONCE):
         with journal.writing() as writing:
-            for id in ids[begin : begin + _AT_ONCE]:
-                try:
-                    record = journal.get(id, view=owner.exactly())
-                except NotFound:  # somebody deleted it meanwhile
-                    continue
-                assert isinstance(record, Document)
-                documents.withdraw(writing, journal, record)
+            for uri, id in pairs[begin : begin + _AT_ONCE]:
+                record = journal.find(kind=Document.kind, scope=owner, key=uri)
+                if isinstance(record, Document) and record.id == id:
+                    documents.withdraw(writing, journal, record)

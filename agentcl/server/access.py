@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
@@ -11,12 +11,53 @@ from agentcl.server.keys import RIGHTS, Keys, Right
 from agentcl.server.problems import Refused
 from agentcl.store.checks import WriteScope
 from agentcl.store.records import SCOPE_FIELDS
+from agentcl.text.suggesting import did_you_mean
 
 if TYPE_CHECKING:
     from agentcl.memory.memory import Memory
 
-HEADERS: Final[Mapping[str, str]] = {field: f"x-agentcl-{field}" for field in SCOPE_FIELDS}
+OURS: Final = "x-agentcl-"
+HEADERS: Final[Mapping[str, str]] = {field: f"{OURS}{field}" for field in SCOPE_FIELDS}
+MODE: Final = f"{OURS}memory"
+SOFT: Final = f"{OURS}soft"
+FIELDS: Final = frozenset([*HEADERS.values(), MODE, SOFT])  # of a body that goes to a model
+_KEY: Final = f"{OURS}key"
+_AUTHORIZATION: Final = "authorization"
 _BEARER: Final = "bearer "
+
+
+def is_ours(name: str) -> bool:
+    """Return whether a header or a field of a body is meant for this server, however it is spelled."""
+    return name.lower().replace("_", "-").startswith(OURS)
+
+
+def refuse_unclear(names: Iterable[str], known: Collection[str]) -> None:
+    """Refuse names of ours that nobody reads, and those that stand twice: left aside, they would mean somebody else.
+
+    Args:
+        names: of headers in lower case, or of the fields of a body, as often as they stand there.
+        known: which of ours are read.
+
+    Raises:
+        InvalidInput: naming the first.
+    """
+    seen = set[str]()
+    for name in names:
+        if not is_ours(name) and name != _AUTHORIZATION:
+            continue
+        if name in seen:
+            raise InvalidInput(
+                f"{name} stands twice, so it is not clear which one counts; send it once"
+            )
+        if name != _AUTHORIZATION and name not in known:
+            advice = did_you_mean(name, known, f"there are {', '.join(sorted(known))}")
+            raise InvalidInput(f"this server reads no {name!r}{advice}")
+        seen.add(name)
+
+
+def refuse_unclear_headers(headers: Iterable[str]) -> None:
+    """Refuse headers of ours that are not clear, by their names in lower case. Raises InvalidInput."""
+    refuse_unclear(headers, {*FIELDS, _KEY})
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +155,7 @@ def _has_tenants(memory: Memory) -> bool:
 
 
 def _secret(headers: Mapping[str, str]) -> str:
-    if own := headers.get("x-agentcl-key"):
+    if own := headers.get(_KEY):
         return own
-    said = headers.get("authorization", "")
+    said = headers.get(_AUTHORIZATION, "")
     return said[len(_BEARER) :].strip() if said.lower().startswith(_BEARER) else ""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from agentcl.errors import AgentclError, needs
-from agentcl.server.access import access_of
+from agentcl.server.access import access_of, refuse_unclear_headers
 from agentcl.server.logs import REQUEST
 from agentcl.server.problems import Refused, problem_of
 from agentcl.server.rates import Rates
@@ -101,6 +101,7 @@ class Guards:
         path = scope["path"]
         if path in _OPEN or path.startswith(_ASSETS):
             return
+        refuse_unclear_headers(name.decode("latin-1") for name, _ in scope["headers"])
         access = access_of(
             self._parts.memory, self._parts.keys, headers, is_local=settings.is_local
         )

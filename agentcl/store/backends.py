@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from pathlib import Path
 
-from agentcl.errors import ConfigError, StoreUnavailable, needs
+from agentcl.errors import ConfigError, StoreReadOnly, StoreUnavailable, needs
 from agentcl.store.base import Store
 from agentcl.store.postgres.address import Address, is_address, parse
 from agentcl.store.records import now_micros
@@ -137,7 +137,11 @@ def removing_new_folder(folder: Place) -> Iterator[None]:
 
 
 def _is_empty(folder: Path) -> bool:
-    store = open_store(folder, read_only=True)
+    begun = {FILE, *(f"{FILE}{end}" for end in ("-journal", "-wal", "-shm"))}
+    try:
+        store = open_store(folder, read_only=True)
+    except StoreReadOnly:  # cut off before its tables were made
+        return {entry.name for entry in folder.iterdir()} <= begun
     try:
         return store.last_seq() == 0 and {entry.name for entry in folder.iterdir()} <= store.files()
     finally:

@@ -245,6 +245,10 @@ class Store(ABC):
     def counters(self, id: str) -> Counters:
         """Return how a record fared; all zero for one never used."""
 
+    def counters_of(self, ids: Sequence[str]) -> Mapping[str, Counters]:
+        """Return how those of these records fared that were used. A store that is far away answers for all at once."""
+        return {id: counted for id in ids if (counted := self.counters(id)) != Counters()}
+
     # Reading vectors
 
     def encoder(self) -> EncoderSpec | None:

@@ -10,8 +10,10 @@ import base64
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
-from typing import Any, BinaryIO, Final
+from itertools import islice
+from typing import Any, BinaryIO, Final, TypeVar
 
 from agentcl.errors import EncoderMismatch, StoreCorrupt, TransferError
 from agentcl.store import border
@@ -26,6 +28,8 @@ from agentcl.store.rows import Counters, EncoderSpec, Row, readable
 from agentcl.text.visible import for_json
 
 _EVERYTHING: Final = ScopeView(None, None, None, None)
+T = TypeVar("T")
+_AT_ONCE: Final = 256  # rows whose vectors, and records whose counters, are asked for together
 _STEP: Final = 200  # rows read one by one around what is destroyed
 _MOST_EMPTY: Final = 50_000  # numbers without a row, after which no more is looked for
 # Microseconds that the clock of another machine may be ahead of ours
@@ -77,19 +81,7 @@ def export(store: Store, *, view: ScopeView = _EVERYTHING, salvage: bool = False
     spec = store.encoder()
     yield line({"agentcl_export": FORMAT, "encoder": None if spec is None else asdict(spec)})
     exported: dict[str, None] = {}
-    for row in _readable(store) if salvage else store.since(0):
-        if view != _EVERYTHING and (row.tenant is None or not view.sees(row.scope)):
-            continue
-        if row.kind in OWN_KINDS:
-            continue
-        if not salvage:
-            row.check()
-        try:
-            vector = store.given_vectors([row.seq]).get(row.seq)
-        except StoreCorrupt:
-            if not salvage:
-                raise
-            vector = None
+    for row, vector in _with_vectors(store, _wanted(store, view, salvage=salvage), salvage=salvage):
         try:
             value = _row_line(row, vector)
         except (ValueError, RecursionError):
@@ -99,13 +91,49 @@ def export(store: Store, *, view: ScopeView = _EVERYTHING, salvage: bool = False
         yield line(value)
         exported[row.id] = None
         count += 1
-    for id in exported:
-        counters = store.counters(id)
-        counts = {name: getattr(counters, name) for name in COUNTS}
-        if any(counts.values()):
-            yield line({"counter": id, **counts})
-            count += 1
+    for some in _parts(exported):
+        counted = store.counters_of(some)
+        for id in some:
+            counts = {name: getattr(counted.get(id, Counters()), name) for name in COUNTS}
+            if any(counts.values()):
+                yield line({"counter": id, **counts})
+                count += 1
     yield canonical_json({"end": count, "digest": digest.hexdigest()}) + "\n"
+
+
+def _wanted(store: Store, view: ScopeView, *, salvage: bool) -> Iterator[Row]:
+    """Yield the rows of a view that are exported."""
+    for row in _readable(store) if salvage else store.since(0):
+        if view != _EVERYTHING and (row.tenant is None or not view.sees(row.scope)):
+            continue
+        if row.kind in OWN_KINDS:
+            continue
+        if not salvage:
+            row.check()
+        yield row
+
+
+def _with_vectors(
+    store: Store, rows: Iterable[Row], *, salvage: bool
+) -> Iterator[tuple[Row, tuple[bytes, bool] | None]]:
+    """Yield rows with their vectors, asked for many at once: each question to a database goes there and back."""
+    for some in _parts(rows):
+        found: dict[int, tuple[bytes, bool]] = {}
+        try:
+            found = store.given_vectors([row.seq for row in some])
+        except StoreCorrupt:
+            if not salvage:
+                raise
+            for row in some:
+                with suppress(StoreCorrupt):
+                    found |= store.given_vectors([row.seq])
+        yield from ((row, found.get(row.seq)) for row in some)
+
+
+def _parts(several: Iterable[T]) -> Iterator[list[T]]:
+    left = iter(several)
+    while some := list(islice(left, _AT_ONCE)):
+        yield some
 
 
 def import_(

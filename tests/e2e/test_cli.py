@@ -191,6 +191,19 @@ def test_a_command_that_is_refused_leaves_no_empty_memory_behind(
     assert {path.name for path in tmp_path.iterdir()} == {"bad.pdf", "old"}
 
 
+def test_a_memory_that_was_cut_off_before_its_tables_were_made_goes_again(tmp_path: Path) -> None:
+    def cut_off(folder: Path) -> None:
+        with removing_new_folder(folder):
+            folder.mkdir()
+            (folder / "journal.db").touch()
+            (folder / "journal.db-journal").touch()
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        cut_off(tmp_path / "m")
+    assert [*tmp_path.iterdir()] == []
+
+
 def test_what_others_put_into_a_new_folder_stays(tmp_path: Path) -> None:
     def failing(folder: Path, text: str) -> None:
         with removing_new_folder(folder), Memory(folder, encoder="hashing") as memory:

@@ -247,6 +247,21 @@ def test_a_request_for_another_host_is_refused(tmp_path: Path) -> None:
             connection.close()
 
 
+def test_a_header_that_says_whose_memory_is_meant_is_refused_where_none_is_read(
+    tmp_path: Path,
+) -> None:
+    import httpx
+
+    call = {"name": "remember", "arguments": {"text": "Ada lives in Oslo."}}
+    body = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": call}
+    with served(tmp_path / "m") as address:
+        answer = httpx.post(address, json=body, headers={"X-Agentcl-User": "ada"}, timeout=60)
+    assert answer.status_code == 400
+    assert "agentcl serve" in answer.text
+    with Memory(tmp_path / "m") as memory:
+        assert memory.list() == []
+
+
 def test_a_second_server_on_a_port_is_told_of_the_first(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

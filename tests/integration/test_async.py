@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from agentcl import AsyncMemory, Memory
+from agentcl import AsyncMemory, InvalidInput, Memory
 from agentcl.errors import MemoryClosed
 from agentcl.retrieval.encoders import HashingEncoder, Role
 
@@ -53,6 +53,23 @@ def test_an_episode_of_a_closed_memory_says_that_it_is_closed(tmp_path: Path) ->
                 pass
 
     asyncio.run(late())
+
+
+def test_an_episode_that_is_not_begun_says_how_it_is(tmp_path: Path) -> None:
+    async def early() -> None:
+        async with AsyncMemory(tmp_path / "m", encoder="hashing") as memory:
+            episode = memory.episode("a task")
+            for early in (
+                lambda: episode.recall("s"),
+                lambda: episode.step("s", "a", "o"),
+                lambda: episode.finish(1.0),
+            ):
+                with pytest.raises(InvalidInput, match="async with"):
+                    await early()
+            with pytest.raises(InvalidInput, match="async with"):
+                episode.id  # noqa: B018
+
+    asyncio.run(early())
 
 
 def test_a_memory_is_not_pickled_and_says_what_to_do(tmp_path: Path) -> None:

@@ -131,22 +131,99 @@ with Memory(sys.argv[1], read_only=True) as memory:
     except StoreReadOnly:
         print("refused")
 """
-    for path in (tmp_path, *tmp_path.parents):
+    done = run_where_it_may_only_read(script, folder, str(tmp_path / "warm"))
+    assert done.stdout.split() == ["refused", "30", "refused"], done.stderr
+
+
+def run_where_it_may_only_read(
+    script: str, folder: Path, *arguments: str
+) -> subprocess.CompletedProcess[str]:
+    for path in (folder.parent, *folder.parent.parents):
         if path.stat().st_uid == os.getuid() and path != Path("/"):
             path.chmod(path.stat().st_mode | 0o055)
     (folder / FILE).chmod(0o444)
     folder.chmod(0o555)
     try:
-        done = subprocess.run(
-            [sys.executable, "-c", script, str(folder), str(tmp_path / "warm")],
-            cwd=tmp_path,  # a checkout in root's home is no place for another user
+        return subprocess.run(
+            [sys.executable, "-c", script, str(folder), *arguments],
+            cwd=folder.parent,  # a checkout in root's home is no place for another user
             capture_output=True,
             text=True,
             check=False,
         )
     finally:
         folder.chmod(0o755)
-    assert done.stdout.split() == ["refused", "30", "refused"], done.stderr
+
+
+@pytest.mark.skipif(os.name != "posix", reason="file modes are POSIX's")
+def test_the_commands_that_read_work_where_nothing_can_be_written(tmp_path: Path) -> None:
+    folder = tmp_path / "m"
+    ids = fill(folder)
+    shutil.rmtree(folder / "indexes")
+    shutil.copytree(folder, tmp_path / "warm")
+    reading = (
+        "search harbours", "list", "stats", "doctor", "export /dev/null", "guidance list", "statements list", "jobs list",
+        "episodes list",
+    )  # fmt: skip
+    script = """
+import os, sys
+from click.testing import CliRunner
+from agentcl.cli.main import main
+def run(command, folder):
+    done = CliRunner().invoke(main, [*command.split(), "--path", folder], input="text")
+    return f"{done.exit_code} {done.stderr}" if done.exit_code else "0"
+for command in sys.argv[3:]:  # imports what is needed while it may be read
+    run(command, sys.argv[2])
+if os.getuid() == 0:
+    os.setgid(65534)
+    os.setuid(65534)
+for command in sys.argv[3:]:
+    print(command, run(command, sys.argv[1]).strip(), sep=": ")
+"""
+    done = run_where_it_may_only_read(
+        script, folder, str(tmp_path / "warm"), *reading, "add -", "reindex", f"delete {ids[0]}"
+    )
+    told = done.stdout.splitlines()
+    assert told[: len(reading)] == [f"{command}: 0" for command in reading], done.stderr
+    assert len(told) == len(reading) + 3
+    for line in told[len(reading) :]:
+        assert "1 error: " in line
+        assert "this command writes" in line
+        assert f"agentcl copy {folder}" in line
+
+
+@pytest.mark.skipif(os.name != "posix", reason="limits are POSIX's")
+def test_the_commands_that_read_work_where_there_is_no_room(tmp_path: Path) -> None:
+    (id, *_) = fill(tmp_path)
+    script = """
+import resource, signal, sys
+from click.testing import CliRunner
+from agentcl.cli.main import main
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
+for command in sys.argv[2:]:
+    done = CliRunner().invoke(main, [*command.split(), "--path", sys.argv[1]])
+    print(done.exit_code, done.stderr.strip() if done.exit_code else "")
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(tmp_path), "search harbours", "doctor", f"delete {id}"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    told = done.stdout.splitlines()
+    assert [line[0] for line in told] == ["0", "0", "1"], done
+    assert "no room for journal.db-shm" in told[2]
+
+
+def test_writes_that_wait_in_a_folder_that_only_can_be_read_are_not_passed_over(
+    tmp_path: Path,
+) -> None:
+    fill(tmp_path)
+    (tmp_path / f"{FILE}-wal").write_bytes(b"what was not moved into the file yet")
+    (tmp_path / f"{FILE}-shm").mkdir()  # so that nobody can join in reading them
+    with pytest.raises(StoreReadOnly, match="copy the whole folder"):
+        Memory(tmp_path, read_only=True)
 
 
 def test_a_read_only_memory_changes_nothing(tmp_path: Path) -> None:

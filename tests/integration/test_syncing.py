@@ -1,12 +1,13 @@
 """A folder that a memory follows: what changed there is changed here, and nothing else is."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from agentcl import InvalidInput, LoadError, Memory, Scope
+from agentcl import Draft, InvalidInput, LoadError, Memory, Scope
+from agentcl.store import pack
 
 Write = Callable[[str, str], Path]
 
@@ -206,6 +207,81 @@ def test_a_link_that_leads_to_itself_is_told_and_loses_nothing(
     done = memory.sync(folder)
     assert str(folder / "loop.txt") in {one.path for one in done.skipped}
     assert texts(memory) == {"changed", "kept"}
+
+
+class Interrupting:
+    """An encoder in whose first call somebody else does something with the same memory."""
+
+    name, dim, is_lexical = "interrupting", 8, True
+
+    def __init__(self) -> None:
+        self.act: Callable[[], object] = lambda: None
+
+    def encode(self, texts: Sequence[str], *, role: str) -> list[bytes]:
+        act, self.act = self.act, lambda: None
+        act()
+        return [pack([1.0] * self.dim)] * len(texts)
+
+
+@pytest.mark.parametrize("other", ["sync", "add", "move", "delete", "forget"])
+def test_two_that_follow_a_folder_at_once_lose_nothing_and_double_nothing(
+    tmp_path: Path, folder: Path, write: Write, other: str
+) -> None:
+    encoder = Interrupting()
+    with (
+        Memory(tmp_path / "m", encoder=encoder) as memory,
+        Memory(tmp_path / "m", encoder=Interrupting()) as second,
+    ):
+        write("a.txt", "a")
+        write("n.txt", "the same under another name")
+        write("s.txt", "stays")
+        gone, kept = write("z.txt", "gone"), (folder / "s.txt").as_posix()
+        memory.sync(folder)
+        before, after = (folder / "n.txt"), (folder / "r.txt")
+        acts: dict[str, Callable[[], object]] = {
+            "sync": lambda: second.sync(folder),
+            "add": lambda: second.add_many([Draft(text=after.read_text(), uri=after.as_posix())]),
+            "move": lambda: second.move(before.as_posix(), after.as_posix()),
+            "delete": lambda: (second.delete(uri=kept), second.delete(uri=gone.as_posix())),
+            "forget": lambda: second.forget(second.get(uri=kept).id, second.get(uri=before.as_posix()).id),
+        }  # fmt: skip
+        write("a.txt", "changed")  # read first, and encoded at once
+        before.rename(after)
+        gone.unlink()
+        encoder.act = acts[other]
+        memory.sync(folder)
+        uris = sorted(record.uri for record in memory.list(kind="document"))  # type: ignore[attr-defined]
+        assert uris == [(folder / name).as_posix() for name in ("a.txt", "r.txt", "s.txt")]
+        assert texts(memory) == {"changed", "the same under another name", "stays"}
+        assert memory.store.examine().is_healthy
+        assert memory.sync(folder).unchanged == 3
+
+
+def test_what_is_under_another_name_by_now_is_not_deleted(
+    tmp_path: Path, folder: Path, write: Write
+) -> None:
+    encoder = Interrupting()
+    with (
+        Memory(tmp_path / "m", encoder=encoder) as memory,
+        Memory(tmp_path / "m", encoder=Interrupting()) as second,
+    ):
+        write("a.txt", "a")
+        gone = write("z.txt", "z")
+        memory.sync(folder)
+        write("a.txt", "changed")
+        gone.unlink()
+        encoder.act = lambda: second.move(gone.as_posix(), "elsewhere")
+        memory.sync(folder)
+        assert texts(memory) == {"changed", "z"}
+
+
+def test_a_file_and_a_link_to_it_are_one_document(
+    memory: Memory, folder: Path, write: Write
+) -> None:
+    write("a.txt", "a")
+    (folder / "link.txt").symlink_to("a.txt")
+    assert len(memory.sync(folder).added) == 1
+    assert memory.sync(folder).unchanged == 1
 
 
 def test_only_this_scope_and_this_folder_are_touched(

@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -16,7 +17,9 @@ from agentcl import (
     NotFound,
     TransferError,
 )
+from agentcl.store import Store
 from agentcl.store.checks import canonical_json
+from agentcl.store.transfer import export as export_lines
 
 
 @pytest.fixture
@@ -180,6 +183,31 @@ def test_an_open_memory_notices_that_another_process_embedded_anew(tmp_path: Pat
     with Memory(tmp_path / "m") as memory:
         assert memory.store.encoder.dim == 32
         assert memory.store.examine().is_healthy
+
+
+class Counted:
+    """A store that counts how often it is asked."""
+
+    def __init__(self, store: Store) -> None:
+        self._store, self.asked = store, 0
+
+    def __getattr__(self, name: str) -> object:
+        self.asked += 1
+        return getattr(self._store, name)
+
+
+def test_an_export_asks_the_store_for_many_at_once(tmp_path: Path) -> None:
+    """A database may be far away: asked for each row, the export of a large memory would take hours."""
+    with Memory(tmp_path / "m", encoder="hashing:64") as memory:
+        ids = [one.id for one in memory.add_many(f"note {n}" for n in range(400))]
+        memory.store.credit(ids[-1], uses=3, wins=2)
+        counted = Counted(memory.store.journal)
+        lines = list(export_lines(cast(Store, counted)))
+        assert lines == list(export_lines(memory.store.journal, salvage=True))
+    assert json.loads(lines[-1])["end"] == 801
+    assert json.loads(lines[-2])["counter"] == ids[-1]
+    assert sum(json.loads(line).get("vector") is not None for line in lines) == 400
+    assert counted.asked < 20
 
 
 def test_a_second_import_counts_nothing_twice(tmp_path: Path) -> None:

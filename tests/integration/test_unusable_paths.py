@@ -120,3 +120,17 @@ def test_a_copy_whose_name_is_not_unicode_is_written_and_noted(memory: Memory, h
     assert memory.store.snapshot(home / name).is_file()
     noted = [Path(copy.path).name for copy in memory.store.journal.copies()]
     assert noted[-2:] == [r"copy-\udcff.jsonl", r"copy-\udcff"]
+
+
+@pytest.mark.parametrize("follows", [False, True])
+def test_a_file_that_cannot_be_looked_at_is_told_and_the_others_are_read(
+    home: Path, follows: bool
+) -> None:
+    (home / "notes").mkdir()
+    (home / "notes" / "a.txt").write_text("The ferry leaves at eight.")
+    (home / "notes" / "b.txt").symlink_to(TOO_LONG)
+    (home / "notes" / "c.txt").write_text("The train leaves at nine.")
+    words = ["add", *(["--sync"] if follows else []), "notes", "--path", "memory"]
+    ended = CliRunner().invoke(main, words)
+    assert (ended.exit_code, ended.output.splitlines()[0]) == (0, "2 added, 1 skipped")
+    assert "notes/b.txt: cannot be read: File name too long" in ended.output

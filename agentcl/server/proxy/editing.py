@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -35,16 +35,28 @@ class Body:
         raw: as it came.
 
     Raises:
-        InvalidInput: if it is no JSON object in UTF-8.
+        InvalidInput: if it is no JSON object.
     """
 
     def __init__(self, raw: bytes) -> None:
         self._raw = raw
         try:
-            self._parts = members(raw.decode("utf-8"))
+            # As `json.loads` reads bytes, and with it most servers of models: what they read must not be hidden from us.
+            self._parts = members(raw.decode(json.detect_encoding(raw), "surrogatepass"))
         except (ValueError, RecursionError) as error:
             raise InvalidInput(f"the body is no JSON object: {error}") from error
         self._is_same = True
+
+    @property
+    def names(self) -> Sequence[str]:
+        """The names of its members, as often as they stand there."""
+        return [part.name for part in self._parts]
+
+    @property
+    def models(self) -> Sequence[str]:
+        """The models that it names: who reads it may take the first of two, or the last."""
+        named = (part.value for part in self._parts if part.name == "model")
+        return [model for model in named if isinstance(model, str)]
 
     @property
     def values(self) -> Mapping[str, Any]:
@@ -75,7 +87,9 @@ class Body:
 
     def bytes(self) -> bytes:
         """Return it as it is sent: the same bytes if nothing changed."""
-        return self._raw if self._is_same else object_of(self._parts).encode()
+        return (
+            self._raw if self._is_same else object_of(self._parts).encode("utf-8", "surrogatepass")
+        )
 
 
 def members(text: str) -> list[Written]:

@@ -20,13 +20,11 @@ from typing import Any, Final, Literal, cast, get_args
 
 from agentcl.errors import InvalidInput
 from agentcl.memory.messages import Said
-from agentcl.server.access import HEADERS, Access
+from agentcl.server.access import FIELDS, HEADERS, MODE, SOFT, Access, refuse_unclear
+from agentcl.server.proxy.editing import Body
 
 Mode = Literal["on", "off", "read", "write"]
 MODES: Final[tuple[Mode, ...]] = get_args(Mode)
-OURS: Final = "x-agentcl-"
-MODE: Final = "x-agentcl-memory"
-SOFT: Final = "x-agentcl-soft"
 _SWITCH: Final = ("on", "off")
 ALONE: Final = "me"  # the user of a server that only this machine reaches, and that has no keys
 _METADATA: Final[Mapping[str, Sequence[str]]] = {
@@ -54,15 +52,17 @@ def wants_soft(headers: Mapping[str, str], body: Mapping[str, Any], *, default: 
     return bool(said == "on")
 
 
-def narrowed_by(access: Access, body: Mapping[str, Any]) -> Access:
+def narrowed_by(access: Access, body: Body) -> Access:
     """Return the access that fields of ours in a body leave; they say what the headers of the same names would.
 
     Raises:
         Refused: if one names what the key does not open.
-        InvalidInput: if one is none that a scope can have.
+        InvalidInput: if one is none that a scope can have, is not known, or stands twice.
     """
-    ours = {field: body[name] for field, name in HEADERS.items() if name in body}
-    return access.narrowed({k: v for k, v in ours.items() if access.scope.get(k) != v})
+    refuse_unclear(body.names, FIELDS)
+    values, scope = body.values, access.scope
+    ours = {field: values[name] for field, name in HEADERS.items() if name in values}
+    return access.narrowed({k: v for k, v in ours.items() if k not in scope or scope[k] != v})  # type: ignore[literal-required]  # of HEADERS
 
 
 def named_by(access: Access, body: Mapping[str, Any], *, is_alone: bool) -> Access:

@@ -16,15 +16,15 @@ from agentcl.compression.base import Codec
 from agentcl.errors import AgentclError, InvalidInput, StoreBusy
 from agentcl.memory.context import Context
 from agentcl.memory.messages import Said, read_messages
-from agentcl.memory.routing import AdapterRoute
+from agentcl.memory.routing import AdapterRoute, all_adapters
 from agentcl.memory.weaving import Soft
-from agentcl.server.access import Access
+from agentcl.server.access import Access, is_ours
 from agentcl.server.parts import Parts
 from agentcl.server.problems import Refused
 from agentcl.server.proxy.advising import Advised, Advising, with_lessons
 from agentcl.server.proxy.editing import Body
 from agentcl.server.proxy.exchanges import Exchange, Exchanges, Prompts
-from agentcl.server.proxy.identity import OURS, Sessions, mode_of, named_by, narrowed_by, wants_soft
+from agentcl.server.proxy.identity import Sessions, mode_of, named_by, narrowed_by, wants_soft
 from agentcl.server.proxy.interfaces import CALLS, Interface, Message
 from agentcl.server.proxy.softening import ADAPTED, Softening, refused_with
 from agentcl.statements import RuleDigester
@@ -133,13 +133,15 @@ class Preparation:
             interface: of the request.
 
         Raises:
-            Refused: if a field names what the key does not open.
+            Refused: if a field names what the key does not open, or nobody can read which model is asked for and there
+                are adapters.
             InvalidInput: if a field of ours says nothing that it can say.
         """
         exchange = Exchange(id=token_hex(8), at=datetime.now(UTC))
         try:
             body = Body(raw)
         except InvalidInput as error:
+            check_unread(error, access)
             exchange.memory, exchange.warning = "off", str(error)
             return self._kept(Outgoing(raw, exchange, interface))
         values = body.values
@@ -147,10 +149,10 @@ class Preparation:
             exchange.model = model
         exchange.memory = mode_of(headers, values)
         is_soft = wants_soft(headers, values, default=self._settings.soft.is_on)
-        access = narrowed_by(access, values)
+        access = narrowed_by(access, body)
         exchange.scope = access.scope
-        check_model(exchange.model, access)
-        body.drop(lambda name: name.startswith(OURS))
+        check_models(body, access)
+        body.drop(is_ours)
         outgoing = Outgoing(body.bytes(), exchange, interface, raw=body.bytes())
         if is_soft and exchange.memory in ("on", "read"):
             outgoing.codec, exchange.soft = self.softening.begin(is_chat=interface.is_chat)
@@ -379,14 +381,49 @@ class Preparation:
         logger.warning("exchange %s: memory: %s", exchange.id, type(error).__name__)
 
 
-def check_model(name: str, access: Access) -> None:
-    """Refuse a model that is somebody else's adapter, or may be one while the memory cannot tell. Raises Refused."""
+def passed_on(raw: bytes, kind: str, access: Access) -> bytes:
+    """Return the body of a request that no memory takes part in, without what is said to us.
+
+    Args:
+        raw: the body as it came.
+        kind: its content type; a form is no JSON, and names no adapter.
+        access: what the request may reach.
+
+    Raises:
+        Refused: as `Preparation.prepare`.
+        InvalidInput: likewise.
+    """
+    if not raw or kind.startswith("multipart/"):
+        return raw
     try:
-        is_allowed = not name or access.memory.adapters.allows(name)
+        body = Body(raw)
+    except InvalidInput as error:
+        check_unread(error, access)
+        return raw
+    check_models(body, narrowed_by(access, body))
+    body.drop(is_ours)
+    return body.bytes()
+
+
+def check_models(body: Body, access: Access) -> None:
+    """Refuse a model that is somebody else's adapter, or may be one while the memory cannot tell. Raises Refused."""
+    for name in body.models:
+        try:
+            is_allowed = not name or access.memory.adapters.allows(name)
+        except AgentclError:
+            is_allowed = _ADAPTER.search(name) is None
+        if not is_allowed:
+            raise Refused(404, f"the model {name!r} does not exist")
+
+
+def check_unread(error: InvalidInput, access: Access) -> None:
+    """Refuse a body that cannot be read, and may name somebody else's adapter. Raises Refused."""
+    try:
+        has_adapters = next(all_adapters(access.memory.store.journal), None) is not None
     except AgentclError:
-        is_allowed = _ADAPTER.search(name) is None
-    if not is_allowed:
-        raise Refused(404, f"the model {name!r} does not exist")
+        has_adapters = True
+    if has_adapters:
+        raise Refused(400, f"{error}; so nobody can tell which model it asks for")
 
 
 def _readable(messages: list[Message]) -> list[Message]:

@@ -14,11 +14,10 @@ from agentcl.server.parts import Learning, Parts, Reading
 from agentcl.server.problems import MEDIA_TYPE, Refused
 from agentcl.server.proxy.adapters import ADMIN, ServedModels, adapt, list_models
 from agentcl.server.proxy.answers import ToldExchange, ToldOutcome
-from agentcl.server.proxy.editing import Body
 from agentcl.server.proxy.exchanges import Exchanges, told
 from agentcl.server.proxy.interfaces import Chat, Interface, Responses
 from agentcl.server.proxy.passing import Passing
-from agentcl.server.proxy.preparing import Preparation, check_model
+from agentcl.server.proxy.preparing import Preparation, passed_on
 from agentcl.server.proxy.upstream import Upstream
 
 with needs("the server", "serve"):
@@ -165,20 +164,10 @@ def add_to(app: FastAPI, parts: Parts) -> None:
                 upstream, access, request.scope["headers"], request.scope["query_string"]
             )
         body = await request.body()
-        if (model := _model_of(body)) is not None:
-            await run_in_threadpool(check_model, model, access)
-        return Passing(upstream, request, body)
+        kind = request.headers.get("content-type", "")
+        return Passing(upstream, request, await run_in_threadpool(passed_on, body, kind, access))
 
     app.include_router(rest)
-
-
-def _model_of(body: bytes) -> str | None:
-    """Return the model that a body names; None if it is no JSON object, or names none."""
-    try:
-        model = Body(body).values.get("model")
-    except InvalidInput:
-        return None
-    return model if isinstance(model, str) else None
 
 
 async def _over(ended: asyncio.Event, seconds: float) -> None:

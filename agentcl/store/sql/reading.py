@@ -319,18 +319,18 @@ class SqlStore(Store):
         }
 
     def counters(self, id: str) -> Counters:
-        rows = self.tables.query(
-            "SELECT uses, wins, losses, repeats, last_used_at FROM counter WHERE id = ?",
-            (id,),
-            view=EVERYBODY,
-        )
-        if not rows:
-            return Counters()
-        *counts, last = rows[0]
-        # What a damaged row holds is no count.
-        uses, wins, losses, repeats = (max(0, n) if type(n) is int else 0 for n in counts)
-        used_at = from_micros(cast(int, last)) if is_moment(last) else None
-        return Counters(uses, wins, losses, used_at, repeats)
+        return self.counters_of([id]).get(id, Counters())
+
+    def counters_of(self, ids: Sequence[str]) -> dict[str, Counters]:
+        found: dict[str, Counters] = {}
+        for some in _some(ids):
+            sql = f"SELECT id, uses, wins, losses, repeats, last_used_at FROM counter WHERE id IN ({marks(some)})"
+            for id, *counts, last in self.tables.query(sql, some, view=EVERYBODY):
+                # What a damaged row holds is no count.
+                uses, wins, losses, repeats = (max(0, n) if type(n) is int else 0 for n in counts)
+                used_at = from_micros(cast(int, last)) if is_moment(last) else None
+                found[cast(str, id)] = Counters(uses, wins, losses, used_at, repeats)
+        return found
 
     def reembedding(self, spec: EncoderSpec) -> SqlReembedding:
         return SqlReembedding(self, self.tables, spec)

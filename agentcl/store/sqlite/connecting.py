@@ -8,7 +8,7 @@ from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 from typing import Final, Literal
 
-from agentcl.errors import StoreUnavailable
+from agentcl.errors import StoreReadOnly, StoreUnavailable
 
 Durability = Literal["full", "normal"]
 RETRY_S: Final = 0.02
@@ -33,6 +33,7 @@ class Connector:
         Raises:
             sqlite3.Error: if SQLite cannot.
             StoreUnavailable: if the file system cannot hold a database in WAL mode.
+            StoreReadOnly: if it cannot be read without being written.
         """
         if self.read_only:
             return self._connect_read_only()
@@ -65,11 +66,14 @@ class Connector:
         try:
             connection = self._raw(f"{base}?mode=ro", uri=True)
             connection.execute("SELECT 1 FROM sqlite_schema").fetchone()
-        except sqlite3.OperationalError:
+        except sqlite3.OperationalError as error:
             # WAL needs a folder that can be written, unless nothing waits in the WAL.
             wal = self.path.with_name(self.path.name + "-wal")
             if wal.exists() and wal.stat().st_size:
-                raise
+                raise StoreReadOnly(
+                    f"the last writes to {self.path} stand in {wal.name}, which only who may write the folder can read; "
+                    "open it once where it can be written, or copy the whole folder to such a place"
+                ) from error
             connection = self._raw(f"{base}?immutable=1", uri=True)
             connection.execute("SELECT 1 FROM sqlite_schema").fetchone()
         return connection

@@ -60,11 +60,15 @@ def translate(error: sqlite3.Error, path: Path, *, remedy: str = _REMEDY) -> Age
             f"{path} is being written by another process for longer than the busy timeout; "
             "try again, or raise busy_timeout_s"
         )
-    if name == "SQLITE_FULL":
+    if name in (
+        "SQLITE_FULL",
+        "SQLITE_IOERR_SHMSIZE",
+    ):  # the second: not even for what readers share
         return StorageFull(
             f"no space left for {path}; the write was undone. Free some space, then retry"
         )
-    if name.startswith("SQLITE_READONLY"):
+    is_closed = name.startswith("SQLITE_CANTOPEN") and _is_unwritable(path)
+    if name.startswith("SQLITE_READONLY") or is_closed:
         return StoreReadOnly(
             f"{path} cannot be written ({error}); open it with read_only=True to read"
         )
@@ -84,6 +88,14 @@ def translate(error: sqlite3.Error, path: Path, *, remedy: str = _REMEDY) -> Age
     if name == "SQLITE_TOOBIG":
         return InvalidInput(f"a value is too large for {path} ({error})")
     return StoreUnavailable(f"{path}: {error} ({name or type(error).__name__})")
+
+
+def _is_unwritable(path: Path) -> bool:
+    """Return whether a file is there in a folder that cannot be written, as on a disk that is mounted for reading."""
+    try:
+        return path.exists() and not os.access(path.parent, os.W_OK)
+    except OSError:
+        return False
 
 
 class Database:

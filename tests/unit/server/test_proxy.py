@@ -66,7 +66,7 @@ def test_a_block_stands_in_front_of_what_was_written(block: str, said: str, asci
 @given(st.binary(max_size=60) | st.text(alphabet='{}[]":,x1 \\', max_size=30).map(str.encode))
 def test_what_is_no_object_is_refused_and_nothing_else(raw: bytes) -> None:
     try:
-        value = json.loads(raw.decode())
+        value = json.loads(raw)
     except ValueError:
         value = None
     if isinstance(value, dict):

@@ -1,5 +1,6 @@
 """Who answers behind the proxy: the adapter that the journal names, where the model's server has it."""
 
+import json
 import threading
 from typing import Any
 
@@ -180,6 +181,28 @@ def test_nobody_names_the_adapter_of_others_or_sees_it(memory: Memory, keys: Key
         memory.adapters.revoke(hers.name)
         assert ask(client, hers.name, key=ada).status_code == 404
     assert serving.asked == [hers.name]
+
+
+def test_no_spelling_of_a_body_hides_the_adapter_of_others(memory: Memory, keys: Keys) -> None:
+    hers = stable(memory, user="ada")
+    upstream = Upstream([document({})])
+    bob, _ = keys.add(name="bob", scope={"user": "bob"})
+    written = json.dumps({"model": hers.name, "messages": [], "input": "x", "prompt": "x"})
+    twice = written[:-1] + f', "model": "{BASE}"}}'
+    spelled = [
+        written.encode("utf-8-sig"), written.encode("utf-16"), written.encode("utf-32-le"), twice.encode(),
+        f'{written[:-1]}, "n": {"9" * 5_000}}}'.encode(), f'{written[:-1]}, "n": {"[" * 9_000}'.encode(),
+    ]  # fmt: skip
+    with proxied(memory, upstream, keys=keys) as client:
+        headers = {"x-agentcl-key": bob, "content-type": "application/json"}
+        for path in ("/v1/chat/completions", "/v1/responses", "/v1/completions"):
+            for raw in spelled:
+                assert client.post(path, content=raw, headers=headers).status_code in (400, 404)
+        form = client.post(
+            "/v1/audio/transcriptions", files={"file": b"sound"}, headers={"x-agentcl-key": bob}
+        )
+    assert form.status_code == 200
+    assert len(upstream.asked) == 1
 
 
 @pytest.mark.parametrize("path", ["load_lora_adapter", "unload_lora_adapter"])

@@ -1,5 +1,6 @@
 """Whose conversation a request is, and whose keys go where."""
 
+import json
 from typing import Any
 
 import httpx
@@ -103,6 +104,61 @@ def test_a_name_that_cannot_be_kept_leaves_the_memory_out_and_never_mixes_people
     assert refused.status_code == 400
     assert len(upstream.asked) == 1
     assert not memory.conversations.list(user="me")
+
+
+@pytest.mark.parametrize("path", ["chat/completions", "responses", "completions"])
+@pytest.mark.parametrize(
+    ("headers", "fields", "told"),
+    [
+        ([("x-agentcl-user", "ada"), ("x-agentcl-user", "bob")], "", "stands twice"),
+        ([("x-agentcl-memory", "on"), ("x-agentcl-memory", "off")], "", "stands twice"),
+        ([("authorization", "Bearer a"), ("authorization", "Bearer b")], "", "stands twice"),
+        ([("x-agentcl-usr", "ada")], "", "did you mean 'x-agentcl-user'"),
+        ([("x-agentcl-user-id", "ada")], "", "did you mean 'x-agentcl-user'"),
+        ([("x_agentcl_user", "ada")], "", "did you mean 'x-agentcl-user'"),
+        ([], '"x-agentcl-user": "ada", "x-agentcl-user": "bob"', "stands twice"),
+        ([], '"x-agentcl-usr": "ada"', "did you mean 'x-agentcl-user'"),
+        ([], '"X-Agentcl-User": "ada"', "did you mean 'x-agentcl-user'"),
+        ([], '"x-agentcl-user": null', "names nobody"),
+        ([], '"x-agentcl-key": "k"', "reads no 'x-agentcl-key'"),
+    ],
+)
+def test_what_is_said_to_us_and_not_clear_is_never_left_aside(
+    memory: Memory, headers: list[tuple[str, str]], fields: str, told: str, path: str
+) -> None:
+    upstream = Upstream([completion()])
+    body = (
+        '{"messages": [{"role": "user", "content": "a"}], "input": "a"'
+        + ", " * bool(fields)
+        + fields
+    )
+    with proxied(memory, upstream) as client:
+        answer = client.post(
+            f"/v1/{path}",
+            content=body + "}",
+            headers=[("content-type", "application/json"), *headers],
+        )
+    assert answer.status_code == 400
+    assert told in answer.json()["detail"]
+    assert upstream.asked == []
+    assert not memory.conversations.list(user="me")
+
+
+def test_what_is_said_to_us_goes_to_no_server_of_models(memory: Memory) -> None:
+    upstream = Upstream([document({})])
+    with proxied(memory, upstream) as client:
+        client.post("/v1/completions", json={"prompt": "a", "x-agentcl-user": "ada"})
+    assert upstream.last.json == {"prompt": "a"}
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-32-be"])
+def test_a_body_in_another_encoding_is_remembered_too(memory: Memory, encoding: str) -> None:
+    with proxied(memory, Upstream([completion()])) as client:
+        raw = json.dumps(ASK, ensure_ascii=False).encode(encoding)
+        answer = client.post("/v1/chat/completions", content=raw)
+        assert over(client, answer)["scope"]["user"] == "me"
+    (conversation,) = memory.conversations.list(user="me")
+    assert len(memory.conversations.turns(conversation.id, user="me")) == 2
 
 
 @pytest.mark.parametrize("place", ["headers", "json"])
