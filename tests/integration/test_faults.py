@@ -206,7 +206,7 @@ for command in sys.argv[2:]:
     print(done.exit_code, done.stderr.strip() if done.exit_code else "")
 """
     done = subprocess.run(
-        [sys.executable, "-c", script, str(tmp_path), "search harbours", "doctor", f"delete {id}"],
+        [sys.executable, "-c", script, str(tmp_path), "list", "export /dev/null", f"delete {id}"],
         capture_output=True,
         text=True,
         check=False,

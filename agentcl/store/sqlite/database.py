@@ -43,6 +43,8 @@ _LONGEST_REST_S: Final = 0.3
 _FLUSH_S: Final = 0.5  # between two times that a long work moves the WAL into the file
 # Between two looks at the turn; SQLite itself would look every 100 ms in the end
 _LOOK_S: Final = 0.004
+# What readers share is a file, too
+_NO_ROOM: Final = ("SQLITE_IOERR_SHMOPEN", "SQLITE_IOERR_SHMSIZE", "SQLITE_IOERR_SHMMAP")
 _BROKEN: Final = "*** in database"  # begins what SQLite says of pages
 _PAUSE_S: Final = 0.02  # between two looks whether somebody is still in the way
 _BRIEF_MS: Final = 20
@@ -60,10 +62,12 @@ def translate(error: sqlite3.Error, path: Path, *, remedy: str = _REMEDY) -> Age
             f"{path} is being written by another process for longer than the busy timeout; "
             "try again, or raise busy_timeout_s"
         )
-    if name in (
-        "SQLITE_FULL",
-        "SQLITE_IOERR_SHMSIZE",
-    ):  # the second: not even for what readers share
+    if name in _NO_ROOM:
+        return StorageFull(
+            f"no room for {path.name}-shm beside {path} ({name}), as on a full disk or beyond a quota; nothing was "
+            "changed. Free some space, then retry"
+        )
+    if name == "SQLITE_FULL":
         return StorageFull(
             f"no space left for {path}; the write was undone. Free some space, then retry"
         )
