@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from agentcl.retrieval.conditions import is_installed
-from agentcl.statements.tagging import StatementTagger, Tagged
+from agentcl.statements.tagged import Tagged
+from agentcl.statements.tagging import StatementTagger
 from training.statements.sentences import Labelled, load, varied
 
 
