@@ -9,11 +9,11 @@ from typing import Any, Final
 
 from agentcl.errors import Duplicate, InvalidInput, NotFound, VersionConflict
 from agentcl.memory import documents
-from agentcl.memory.bound import refuse_other_scope
+from agentcl.memory.bound import record_of
 from agentcl.memory.documents import DUPLICATES, Draft, Duplicates
 from agentcl.memory.opened import Opened
 from agentcl.memory.pacing import batches
-from agentcl.store.checks import check_count, check_each, check_label, check_unicode
+from agentcl.store.checks import check_count, check_each, check_label
 from agentcl.store.conversations import Conversation, Statement, Turn
 from agentcl.store.records import Document, Passage, Record, Scope, ScopeView
 from agentcl.store.rows import fields_of
@@ -207,8 +207,7 @@ def changeable(opened: Opened, id: str | None, uri: str | None, scope: Scope) ->
     if id is None:
         return at_uri(opened, one_of(id, uri), scope.exactly(), None)
     one_of(id, uri)
-    record = opened.journal.get(check_unicode(id, "id"), view=scope.view())
-    refuse_other_scope(id, record.scope, scope)
+    record = record_of(opened.journal, id, scope)
     if isinstance(record, Passage):
         raise InvalidInput(
             f"{id!r} is a passage: it goes with the document or the turn {record.document_id!r}; name that"
