@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Unpack, get_args
 from agentcl.errors import InvalidInput
 from agentcl.guidance.rules import GuidanceRules
 from agentcl.lessons import Lesson
-from agentcl.memory import admitting, deciding
+from agentcl.memory import admitting, deciding, speaking
 from agentcl.memory.beliefs import Beliefs
 from agentcl.memory.bound import UNBOUND, Bound
 from agentcl.memory.opened import Opened
+from agentcl.memory.speaking import Matched
 from agentcl.store.checks import (
     ReadScope,
     WriteScope,
@@ -47,7 +48,6 @@ if TYPE_CHECKING:
     from agentcl.guidance.state import GuidanceState
     from agentcl.guidance.story import Story
     from agentcl.memory.checking import ModelChecker
-    from agentcl.memory.speaking import Matched
 
 
 class Lessons:
@@ -330,8 +330,6 @@ class Lessons:
             world: where the same rules hold.
             scope: `tenant`, `user`, `agent`, `session`; see `Memory`.
         """
-        from agentcl.memory import speaking
-
         view = self._bound.view(scope)
         return speaking.matching(
             self._beliefs, situation, view, actions=actions, application=application, world=world
@@ -352,8 +350,6 @@ class Lessons:
             NotFound: if the scope sees no such record.
             InvalidInput: if it is no lesson.
         """
-        from agentcl.memory import speaking
-
         made, view = self.get(id, **scope).guidance, self._bound.view(scope)
         return speaking.why_not(self._beliefs, made, situation, view, actions)
 

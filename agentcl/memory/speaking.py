@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from random import Random
 from typing import NamedTuple
 
-from agentcl.guidance import reasons
-from agentcl.guidance.selection import Place, choose
 from agentcl.memory.beliefs import Beliefs
 from agentcl.memory.deciding import situation_of
 from agentcl.store.checks import check_each, check_unicode
@@ -50,6 +48,9 @@ def why_not(
     beliefs: Beliefs, made: Guidance, situation: str, view: ScopeView, actions: Sequence[str]
 ) -> str:
     """Return why a lesson is not shown in a situation where it is at home, or that it is."""
+    from agentcl.guidance import reasons
+    from agentcl.guidance.selection import Place, choose
+
     text = situation_of(situation)
     state = beliefs.state(made.scope.tenant)
     matches = beliefs.matcher.match(
