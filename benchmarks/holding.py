@@ -208,7 +208,7 @@ def main() -> None:
     parser.add_argument("--model", help="reads statements, and answers: as `open_model` takes it")
     parser.add_argument("--url", help="an endpoint that serves the model")
     parser.add_argument(
-        "--ask", choices=("sentences", "lines", "json"), default="sentences", help="for what"
+        "--ask", choices=("sentences", "json"), default="sentences", help="for what"
     )
     parser.add_argument("--seen", nargs="+", default=[], help="people it was built on: told apart")
     parser.add_argument("--no-answers", action="store_true", help="the model reads statements only")
@@ -288,11 +288,10 @@ def _arms(
         arms["context, rules"] = type("ByRules", (InContext,), {"digester": RuleDigester()})
         arms["context, learned"] = type("Learned", (InContext,), {"digester": LearnedDigester()})
         if model is not None:
-            from agentcl.statements import LineDigester, ModelDigester, SentenceDigester
+            from agentcl.statements import ModelDigester, SentenceDigester
 
             short = model.name.partition("@")[0].rpartition(":")[2]  # without where it is served
-            asking = {"sentences": SentenceDigester, "lines": LineDigester, "json": ModelDigester}
-            by = asking[ask](model)
+            by = SentenceDigester(model) if ask == "sentences" else ModelDigester(model)
             arms[f"context, {ask} of {short}"] = type("ByModel", (InContext,), {"digester": by})
     return arms
 

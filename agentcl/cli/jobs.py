@@ -149,5 +149,5 @@ def _add_digester(jobs: Jobs, named: str, url: str | None) -> None:
         jobs.add_digester(RuleDigester())
     elif named == "learned":
         jobs.add_digester(open_learned())
-    elif kind in ("model", "sentences", "lines") and url:
-        jobs.add_digester(open_digester(name, url, kind=kind))
+    elif kind in ("model", "sentences") and url:
+        jobs.add_digester(open_digester(name, url, by_sentences=kind == "sentences"))

@@ -31,7 +31,6 @@ _STOPPING = "stopping after the exchange under way; once more ends at once"
 @click.option("--model", "name", help="What the endpoint calls the model; without it rules read.")
 @click.option("--learned", is_flag=True, help="Besides rules, let a small trained model read.")
 @click.option("--sentences", is_flag=True, help="Ask a small --model for sentences, by turns.")
-@click.option("--lines", is_flag=True, help="The --model has an adapter for it: ask for lines.")
 @click.option("--url", help="An OpenAI-compatible endpoint, e.g. http://localhost:8000/v1.")
 @click.option("--dry-run", is_flag=True, help="Say what it would take, and read nothing.")
 @click.option("--limit", type=click.IntRange(1), help="About so many turns at most.")
@@ -48,7 +47,6 @@ def digest(
     name: str | None,
     learned: bool,
     sentences: bool,
-    lines: bool,
     url: str | None,
     dry_run: bool,
     limit: int | None,
@@ -65,16 +63,13 @@ def digest(
     """
     if learned and name:
         raise InvalidInput("name --model or --learned: one of them reads")
-    if (sentences or lines) and not name:
-        raise InvalidInput("sentences and lines are asked of a model; name it with --model")
-    if sentences and lines:
-        raise InvalidInput("name --sentences or --lines: one of them is asked for")
+    if sentences and not name:
+        raise InvalidInput("--sentences are asked of a model; name it with --model")
     place = workplace(on, ledger=file)
-    kind = "sentences" if sentences else "lines" if lines else "model"
     digester = (
         open_learned()
         if learned
-        else open_digester(name, url, ledger=file, needs_model=not dry_run, kind=kind)
+        else open_digester(name, url, ledger=file, needs_model=not dry_run, by_sentences=sentences)
     )
     with stopping(_STOPPING) as is_stopped, screen.progress("reading", None) as bar:
         report = memory.statements.digest(
@@ -337,16 +332,15 @@ def open_digester(
     *,
     ledger: Path | None = None,
     needs_model: bool = True,
-    kind: str = "model",
+    by_sentences: bool = False,
 ) -> Digester:
-    """Return who reads: rules, or a model by "model" (JSON), "sentences" or "lines". Raises InvalidInput if it is not known where the model is served."""
+    """Return who reads; by sentences a model is asked for these, turn by turn. Raises InvalidInput if it is not known where the model is served."""
     if name is None:
         from agentcl.statements.rules import RuleDigester
 
         return RuleDigester()
     from agentcl.cli.graph import open_model
     from agentcl.models.scripted import ScriptedModel
-    from agentcl.statements.line_digester import LineDigester
     from agentcl.statements.model_digester import ModelDigester
     from agentcl.statements.sentence_digester import SentenceDigester
 
@@ -355,9 +349,6 @@ def open_digester(
         from agentcl.models.ledger import Ledger, RecordedModel
 
         model = RecordedModel(model, Ledger(ledger), purpose="digest")
-    by: dict[str, Callable[..., Digester]] = {
-        "model": ModelDigester,
-        "sentences": SentenceDigester,
-        "lines": LineDigester,
-    }
-    return by[kind](model, name=f"{kind}:{name}")
+    if by_sentences:
+        return SentenceDigester(model, name=f"sentences:{name}")
+    return ModelDigester(model, name=f"model:{name}")

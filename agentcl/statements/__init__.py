@@ -8,7 +8,6 @@ if TYPE_CHECKING:
     from agentcl.statements.currency import Span, contradictions, settle
     from agentcl.statements.dates import Mention, mentions, resolve
     from agentcl.statements.learned import LearnedDigester
-    from agentcl.statements.line_digester import LineDigester
     from agentcl.statements.model_digester import ModelDigester
     from agentcl.statements.model_summariser import ModelSummariser
     from agentcl.statements.reading import Assertion, Digested, Digester, Wish
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
     from agentcl.statements.summarising import Gist, Summariser
 
 __all__ = [
-    "Assertion", "Digested", "Digester", "Gist", "LearnedDigester", "LineDigester", "Mention", "ModelDigester", "ModelSummariser", "RuleDigester", "SentenceDigester", "Span", "Summariser",
+    "Assertion", "Digested", "Digester", "Gist", "LearnedDigester", "Mention", "ModelDigester", "ModelSummariser", "RuleDigester", "SentenceDigester", "Span", "Summariser",
     "Wish", "contradictions", "mentions", "resolve", "settle", "slot_of", "strength",
 ]  # fmt: skip
 
@@ -28,7 +27,6 @@ if not TYPE_CHECKING:
         "currency": "Span contradictions settle",
         "dates": "Mention mentions resolve",
         "learned": "LearnedDigester",
-        "line_digester": "LineDigester",
         "model_digester": "ModelDigester",
         "model_summariser": "ModelSummariser",
         "reading": "Assertion Digested Digester Wish",

@@ -19,13 +19,19 @@ from typing import TYPE_CHECKING, Any, Final
 from agentcl.errors import MissingExtra
 from agentcl.retrieval.conditions import add_trained, is_installed, through
 from agentcl.retrieval.encoders.local import bundled
-from agentcl.statements.tagged import SLOTS, Tagged
 from agentcl.text.bars import without_bars
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 WEIGHTS: Final = Path(__file__).parent / "weights" / "sentences.safetensors"
+SLOTS: Final = (
+    "name", "nickname", "home", "address", "origin", "nationality", "job", "employer", "work_time", "phone_number",
+    "phone", "email", "partner", "marital_status", "diet", "age", "birthday", "car", "bike", "landlord", "doctor",
+    "allergy", "language", "language_learnt", "likes", "dislikes", "hobby", "pet", "child", "sibling", "parent",
+    "friend", "colleague", "course", "appointment", "medication", "plan", "instruction", "relation", "health",
+    "event", "identifier", "possession", "school", "date", "other",
+)  # fmt: skip
 TYPES: Final = ("value", "who", "attr", "when")
 OUTSIDE, BEGIN, INSIDE = range(3)
 MOST_TOKENS: Final = 192
@@ -40,6 +46,19 @@ _LIKELY: Final = {
 }  # of a word, that it tells that of a value: who is left out means the user
 _EDGES: Final = ' .,;:!?()"\u2026'
 _POSSESSIVE: Final = re.compile(r"['\u2019]s$")
+
+
+@dataclass(frozen=True, slots=True)
+class Tagged:
+    """One thing that a sentence states. Its parts are words of the sentence, or of the one before."""
+
+    slot: str
+    value: str
+    who: str = "user"
+    attr: str = ""  # what the value is of, where words say it
+    when: str = ""
+    ended: bool = False
+    sure: float = 1.0  # that the value is one, of that slot and owner
 
 
 class StatementTagger:

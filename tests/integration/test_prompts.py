@@ -27,7 +27,7 @@ from agentcl.memory import checking, extraction
 from agentcl.memory.episode_recall import EpisodeRecall
 from agentcl.models import structured
 from agentcl.retrieval.recall import LinkedFact
-from agentcl.statements import lines, model_digester, model_summariser, sentence_digester
+from agentcl.statements import model_digester, model_summariser, sentence_digester
 from agentcl.store import Statement, Turn
 from agentcl.text.unseen import is_unseen
 
@@ -165,9 +165,6 @@ BUILDERS: Final[dict[str, Builder]] = {
     ),
     "agentcl.statements.model_summariser.ask_summary": lambda text: model_summariser.ask_summary(
         [text, "x"], "what holds"
-    ),
-    "agentcl.statements.lines.ask_lines": lambda text: lines.ask_lines(
-        lines.OwnTurn(text, text, 0)
     ),
     "agentcl.statements.model_digester.ask_statements": lambda text: model_digester.ask_statements(
         [turn(text), turn("x")], [statement(text), statement("x")]

@@ -18,8 +18,7 @@ from typing import Final
 from agentcl.statements import LearnedDigester, RuleDigester
 from agentcl.statements.reading import Assertion, Digested
 from agentcl.statements.slots import USER, subject_key
-from agentcl.statements.tagged import Tagged
-from agentcl.statements.tagging import WEIGHTS, StatementTagger
+from agentcl.statements.tagging import WEIGHTS, StatementTagger, Tagged
 from agentcl.store.conversations import Turn
 from agentcl.text.terms import terms
 from training.statements.talks import Session, Talk, load_talks

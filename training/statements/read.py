@@ -24,8 +24,8 @@ from transformers import AutoModel, AutoTokenizer
 
 from agentcl.retrieval.conditions import through
 from agentcl.retrieval.encoders.local import bundled
-from agentcl.statements.tagged import SLOTS
 from agentcl.statements.tagging import (
+    SLOTS,
     TYPES,
     WEIGHTS,
     Pairs,

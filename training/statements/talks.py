@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from agentcl.statements.pieces import pieces
-from agentcl.statements.tagged import SLOTS, Tagged
+from agentcl.statements.tagging import SLOTS, Tagged
 from training.statements.sentences import Labelled
 
 FOLDER: Final = Path(__file__).parent / "talks"

@@ -8,13 +8,13 @@ import pytest
 from agentcl.retrieval.conditions import is_installed
 from agentcl.statements import LearnedDigester
 from agentcl.statements.reading import Assertion
-from agentcl.statements.tagged import Tagged
 from agentcl.statements.tagging import (
     BEGIN,
     INSIDE,
     OUTSIDE,
     Span,
     StatementTagger,
+    Tagged,
     spans_of,
     tags_of,
 )
