@@ -18,6 +18,8 @@ from array import array
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, BinaryIO, Protocol
 
+Encode = Callable[[Sequence[str], str], list[list[float]]]  # texts, and "passage" or "query"
+
 
 class PeerStore(Protocol):
     """A store of texts by key."""
