@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
-from agentcl.guidance.examples import Example
 from agentcl.guidance.sight import Line
 from agentcl.lessons import Claim, Lesson
 from agentcl.store.episodes import Decision, Guidance, Stated
@@ -40,6 +40,15 @@ class LessonTest(NamedTuple):
     episode: str
     is_confirmed: bool
     stated: int | None  # place in the reflection of what says so; None: the episode followed it
+
+
+class Example(NamedTuple):
+    """A use of a lesson, and what was found of it there."""
+
+    record: str  # the episode, or the decision that reports it
+    applies: bool
+    line: Line  # whose it is
+    situation: str  # see `agentcl.guidance.examples.key_of_situation`
 
 
 class Rollback(NamedTuple):
@@ -95,6 +104,23 @@ class LessonState:
         made = self.guidance
         by = "" if made.origin == "experience" else f":{made.author}"
         return f"{made.origin}{by}:{made.claim}"
+
+    def to_plain(self) -> list[Any]:
+        """Return what happened to it, as JSON. What it says is left out: its rows have it."""
+        return [
+            self.first_seq, self.seq, self.uses, self.wins, self.losses, self.tests, self.balance, self.decided,
+            self.examples,
+        ]  # fmt: skip
+
+    @classmethod
+    def from_plain(cls, plain: Sequence[Any], guidance: Guidance, number: int) -> LessonState:
+        """Return what `to_plain` returned, of a lesson that says this."""
+        first_seq, seq, uses, wins, losses, tests, balance, decided, examples = plain
+        made = [LessonTest(*test) for test in tests]
+        found = [Example(*one) for one in examples]
+        return cls(
+            guidance, number, first_seq, seq, uses, wins, losses, made, balance, decided, found
+        )
 
 
 def lesson_of(guidance: Guidance | Stated) -> Lesson:

@@ -1,14 +1,17 @@
-"""How things go for one user and agent: what their tasks score, and what lessons of a class were worth to them."""
+"""How things go for each user and agent: what their tasks score, when that changed, and what lessons of a class were worth."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Self
 
-from agentcl.guidance.change import ChangeDetector
-from agentcl.guidance.expectation import Expectation
+from agentcl.guidance.change import ChangeDetector, ScoreChange
+from agentcl.guidance.expectation import Expectation, ExpectedScore
 from agentcl.guidance.lanes import LaneRecord
+from agentcl.guidance.sight import Line, line_of
+from agentcl.store.episodes import Episode
+from agentcl.store.records import Scope
 
 _OFTEN: Final = 1.05  # the means of classes follow when there are so many times the episodes
 
@@ -57,3 +60,53 @@ class Course:
             plain["credited"],
             plain["due"],
         )
+
+
+class Courses:
+    """The course of each line of a tenant, and the changes in scores that were noticed, in their order."""
+
+    def __init__(self) -> None:
+        self.by_line: dict[Line, Course] = {}
+        self.changes: list[ScoreChange] = []
+        self._newest: dict[
+            tuple[Line, str], int
+        ] = {}  # by line and where: the place of its last change
+
+    def __getitem__(self, line: Line) -> Course:
+        """Return the course of a line; it begins here if nothing is known of it."""
+        return self.by_line.setdefault(line, Course())
+
+    def of(self, scope: Scope) -> Course:
+        """Return the course of a scope's line, to be looked at; an empty one if nothing is known of it."""
+        return self.by_line.get(line_of(scope)) or Course()
+
+    def watch(
+        self, line: Line, where: str, episode: Episode, expected: ExpectedScore
+    ) -> ScoreChange | None:
+        """Take the score of an episode, and say whether scores changed with it."""
+        assert episode.score is not None
+        last = self._newest.get((line, where))
+        if last is not None:
+            self.changes[last] = self.changes[last].then(episode.score)
+        mean, sd = expected.mean, expected.sd
+        alarm = self[line].detector.add(where, episode.score - mean, sd, episode=episode.id)
+        if alarm is None:
+            return None
+        direction, since, height = alarm
+        change = ScoreChange(episode.id, since, where, line, direction, mean, sd, height, height)
+        self._newest[line, where] = len(self.changes)
+        self.changes.append(change)
+        return change
+
+    def to_plain(self) -> dict[Line, Any]:
+        """Return the courses as JSON; `changes` stand beside them."""
+        return {line: one.to_plain() for line, one in self.by_line.items()}
+
+    @classmethod
+    def from_plain(cls, plain: Mapping[Line, Any], changes: Iterable[Sequence[Any]]) -> Self:
+        """Return what `to_plain` returned, and the changes beside it."""
+        made = cls()
+        made.by_line = {line: Course.from_plain(one) for line, one in plain.items()}
+        made.changes = [ScoreChange(*one) for one in changes]
+        made._newest = {(one.line, one.where): at for at, one in enumerate(made.changes)}
+        return made

@@ -100,6 +100,11 @@ def is_kept_state(plain: Any) -> bool:  # noqa: ANN401  # any JSON
     )
 
 
+def seqs_of(plain: Mapping[str, Any]) -> list[int]:
+    """Return the numbers of the rows that say what the lessons of a kept state are."""
+    return sorted({seq for first, newest, *_ in plain["lessons"] for seq in (first, newest)})
+
+
 def _holds(plain: Any, shape: Mapping[str, Any]) -> bool:  # noqa: ANN401  # any JSON
     return (
         isinstance(plain, dict)

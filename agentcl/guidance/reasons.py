@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
+from agentcl.guidance.belief import Example
 from agentcl.guidance.decision import threshold
-from agentcl.guidance.examples import Example
 from agentcl.guidance.relevance import COVERED
 from agentcl.guidance.same import content
 from agentcl.guidance.selection import Choice, Place, can_be_done, line_of

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from agentcl.errors import InvalidInput
-from agentcl.guidance.kept import is_kept_state
+from agentcl.guidance.kept import is_kept_state, seqs_of
 from agentcl.guidance.rules import GuidanceRules
-from agentcl.guidance.state import GuidanceState, seqs_of
+from agentcl.guidance.state import GuidanceState
 from agentcl.store.base import Store
 from agentcl.store.episodes import Guidance
 from agentcl.store.rows import readable

@@ -17,6 +17,7 @@ from typing import Any, Final
 from agentcl.guidance.attempts import Attempted, Attempts
 from agentcl.guidance.belief import (
     Belief,
+    Example,
     LessonState,
     LessonTest,
     Rollback,
@@ -24,14 +25,16 @@ from agentcl.guidance.belief import (
     rollback_of,
 )
 from agentcl.guidance.change import ScoreChange
-from agentcl.guidance.course import Course
+from agentcl.guidance.course import Courses
 from agentcl.guidance.credit import Credit, Posterior
-from agentcl.guidance.examples import Example, key_of_situation, newest_of, with_example
+from agentcl.guidance.examples import Examples
 from agentcl.guidance.expectation import Expectation, ExpectedScore
+from agentcl.guidance.kept_aside import KeptAside
 from agentcl.guidance.lanes import LANES, LaneRecord
+from agentcl.guidance.matters import Matters
 from agentcl.guidance.relevance import Situations, words_of
 from agentcl.guidance.rules import GuidanceRules
-from agentcl.guidance.same import matter_of, oppose
+from agentcl.guidance.same import oppose
 from agentcl.guidance.sight import (
     Line,
     Sight,
@@ -43,8 +46,7 @@ from agentcl.guidance.sight import (
 )
 from agentcl.guidance.successors import renamed, successors_of
 from agentcl.guidance.trust import Trust
-from agentcl.guidance.verdicts import Verdicts, arm_of, arm_of_adapter
-from agentcl.lessons import Lesson
+from agentcl.guidance.verdicts import Verdicts, arm_of, arm_of_adapter, coins_of
 from agentcl.store.checks import canonical_json
 from agentcl.store.episodes import Aside, Decision, Ended, Episode, Exposure, Guidance, Reflection
 from agentcl.store.records import Record, Scope, ScopeView, to_micros
@@ -76,21 +78,13 @@ class GuidanceState:
         self.situations: dict[str, Situations] = {}  # by the user whose lessons they are
         self.trust = Trust()
         self.credit = Credit()
-        self.changes: list[ScoreChange] = []
-        # By line and where: the place of its last change
-        self._newest: dict[tuple[Line, str], int] = {}
-        self._courses: dict[Line, Course] = {}
-        self._matters: dict[tuple[str, str], list[str]] = {}  # ids, by matter and user
-        # By id: the shared lessons that name it as a source
-        self._made_of: dict[str, list[str]] = {}
+        self._courses = Courses()
+        self._matters = Matters(self.lessons)
         self._attempts = Attempts()
-        # By episode: what was seen first, alone and after its goal
-        self._openings: dict[str, list[str]] = {}
-        self._used_in: dict[str, dict[str, None]] = {}  # by situation: lessons with examples of it
+        self._examples = Examples(self.lessons)
         self._tested: dict[str, set[str]] = {}  # by episode: the lessons that it tested
         self.ignored: list[Rollback] = []
-        self.aside: set[str] = set()  # ids of what was imported, and is evidence of nothing
-        self._aside_seq = 0  # the row up to which that is known
+        self.aside = KeptAside()  # ids of what was imported, and is evidence of nothing
 
     # Folding
 
@@ -115,7 +109,7 @@ class GuidanceState:
             if isinstance(decision, Decision) and decision.what == "rollback"
         )
         state.ignored = list(dict.fromkeys(rolled_back))
-        state._read_aside(row for row in held if row.tenant == tenant)
+        state.aside = KeptAside.of(row for row in held if row.tenant == tenant)
         for row in held:
             state.apply(row)
         state.watermark = last
@@ -130,37 +124,19 @@ class GuidanceState:
         if row.tenant != self.tenant:
             return True
         if row.kind == Aside.kind:
-            return self._set_aside(row)
+            return self.aside.take(row)
         if row.op == "delete":
             if row.kind == Decision.kind:
                 return False
             if superseded_by(row) is not None:
                 return row.kind != Guidance.kind or row.id in self.successors
             if row.kind == Episode.kind:
-                for held in self.lessons.values():
-                    held.examples = [one for one in held.examples if one.record != row.id]
+                self._examples.remove(row.id)
             if row.kind == Guidance.kind and row.id in self.lessons:
                 self.lessons[row.id].decided = "retire"
                 self._situations_of(self.lessons[row.id].guidance).remove(row.id)
             return True
         return all(self._fold(one, row.seq, row.created_at) for one in readable([row]))
-
-    def _read_aside(self, rows: Iterable[Row]) -> None:
-        """Note what is kept aside by the newest versions of the records that say so."""
-        newest = {row.id: row for row in rows if row.kind == Aside.kind}
-        self._aside_seq = max((row.seq for row in newest.values()), default=0)
-        live = readable(row for row in newest.values() if row.op == "put")
-        self.aside = {id for one in live if isinstance(one, Aside) for id in one.ids}
-
-    def _set_aside(self, row: Row) -> bool:
-        """Note what comes next and is kept aside; it cannot be noted of what was folded already."""
-        if row.seq <= self._aside_seq:
-            return True
-        self._aside_seq = row.seq
-        for one in readable([row] if row.op == "put" else ()):
-            assert isinstance(one, Aside)
-            self.aside.update(one.ids)
-        return row.op == "put" and row.version == 1
 
     def _fold(self, record: Record, seq: int, at: int) -> bool:
         if record.id in self.aside and not isinstance(record, Guidance):
@@ -206,13 +182,13 @@ class GuidanceState:
             guidance = replace(guidance, origin="imported")
         if self.successors.get(guidance.id) in self.lessons:
             return
-        guidance = self._in_force(
-            guidance
-        )  # its evidence may come before the successor itself does
+        # Its evidence may come before the successor itself does.
+        guidance = self._in_force(guidance)
         if guidance.id in self.lessons:
             held = self.lessons[guidance.id]
             if held.guidance.scope.user != guidance.scope.user:
-                self._move(held, guidance.scope.user)
+                self._situations_of(held.guidance).remove(guidance.id)
+                self._matters.move(held, guidance.scope.user)
             held.guidance, held.seq = guidance, seq
         else:
             held = LessonState(guidance, len(self.lessons), seq, seq)
@@ -228,32 +204,10 @@ class GuidanceState:
         return self.situations.setdefault(guidance.scope.user, Situations())
 
     def _index(self, held: LessonState, first: Guidance) -> None:
-        """Note on which matter a lesson is, by its first version."""
-        held.matter = matter_of(lesson_of(first))
-        self._matters.setdefault((held.matter, held.guidance.scope.user), []).append(first.id)
-        if not first.scope.user:
-            for source in dict.fromkeys(first.sources):
-                self._made_of.setdefault(source, []).append(first.id)
-                self._draw(held, source)
-        for id in self._made_of.get(first.id, ()):
-            self._draw(self.lessons[id], first.id)
-
-    def _draw(self, shared: LessonState, source: str) -> None:
-        """Let who learned a shared lesson by himself be a witness of it, by what he finds of his own."""
-        own = self.lessons.get(source)
-        if own is None or not own.guidance.scope.user:
-            return
-        if own.matter == shared.matter and own.lesson.claim == shared.lesson.claim:
-            user = own.guidance.scope.user
-            self.trust.draw(shared.guidance.id, source, user)
-            self.credit.draw(shared.guidance.id, source, user)
-
-    def _move(self, held: LessonState, user: str) -> None:
-        """Take a lesson to where another user's are."""
-        made = held.guidance
-        self._situations_of(made).remove(made.id)
-        self._matters[held.matter, made.scope.user].remove(made.id)
-        self._matters.setdefault((held.matter, user), []).append(made.id)
+        """Note on which matter a lesson is, and let who learned a shared one by himself be a witness of it."""
+        for witness in self._matters.add(held, first):
+            self.trust.draw(*witness)
+            self.credit.draw(*witness)
 
     def _decide(self, decision: Decision) -> None:
         held = self.lessons.get(decision.guidance)
@@ -263,34 +217,21 @@ class GuidanceState:
     def _report(self, report: Decision) -> None:
         held = self.lessons.get(report.guidance)
         if held is not None and may_test(report.scope, held.guidance.scope):
-            by = line_of(report.scope)
-            self._note(
-                held, report.id, report.what == "applies", by, key_of_situation(report.situation)
-            )
-
-    def _note(
-        self, held: LessonState, record: str, applies: bool, by: Line, situation: str
-    ) -> None:
-        if situation:
-            new = Example(record, applies, by, situation)
-            held.examples = with_example(held.examples, new)
-            self._used_in.setdefault(situation, {})[held.guidance.id] = None
+            self._examples.report(held, report)
 
     def _finish(self, episode: Episode) -> None:
         is_credited = self._attempts[episode.id].is_credited
         is_counted = episode.status == "finished" and episode.score is not None and not is_credited
         self._attempts.note(episode, is_credited=is_credited or is_counted)
-        if episode.first:
-            told = (episode.first, f"{episode.goal}\n{episode.first}")
-            self._openings[episode.id] = list(dict.fromkeys(map(key_of_situation, told)))
+        self._examples.begin(episode)
         if not is_counted or episode.score is None:
             return
         by = line_of(episode.scope)
-        course = self._courses.setdefault(by, Course())
+        course = self._courses[by]
         where = self._where(episode.cluster, episode.world)
         expected = course.expectation.expected(where)
         residual = episode.score - expected.mean
-        self._watch(episode, course, expected)
+        self._watch(episode, where, by, expected)
         self._attempts.end(where, episode, self.folded)
         known = [
             one
@@ -303,8 +244,7 @@ class GuidanceState:
             residual,
             [
                 *((one.guidance, one.probability, one.is_shown) for one in known),
-                *_coins_of_stretches(episode),
-                *((arm_of_adapter(one.adapter), *one[1:]) for one in episode.adapters),
+                *coins_of(episode),
             ],
             by=by,
         )
@@ -325,25 +265,13 @@ class GuidanceState:
             world = self.rules.place(episode.world)
             self._test(held, world, LessonTest(episode.id, True, None), line_of(episode.scope))
 
-    def _watch(self, episode: Episode, course: Course, expected: ExpectedScore) -> None:
-        assert episode.score is not None
-        where, by = self._where(episode.cluster, episode.world), line_of(episode.scope)
-        last = self._newest.get((by, where))
-        if last is not None:
-            self.changes[last] = self.changes[last].then(episode.score)
-        mean, sd = expected.mean, expected.sd
-        alarm = course.detector.add(where, episode.score - mean, sd, episode=episode.id)
-        if alarm is None:
-            return
-        direction, since, height = alarm
-        self._newest[by, where] = len(self.changes)
-        self.changes.append(
-            ScoreChange(episode.id, since, where, by, direction, mean, sd, height, height)
-        )
-        if direction == "down":
+    def _watch(self, episode: Episode, where: str, by: Line, expected: ExpectedScore) -> None:
+        """Let what was learned count less where scores fell."""
+        change = self._courses.watch(by, where, episode, expected)
+        if change is not None and change.direction == "down":
             self.trust.change(self.rules.place(episode.world), by=by)
             self.credit.discount(_CHANGE_KEEPS, cluster=episode.cluster, by=by)
-            course.expectation.discount(_EXPECTED_KEEPS, cluster=where)
+            self._courses[by].expectation.discount(_EXPECTED_KEEPS, cluster=where)
 
     def _reflect(self, reflection: Reflection) -> None:
         if not reflection.sources or reflection.origin != "experience":
@@ -367,15 +295,9 @@ class GuidanceState:
             is_new = held is not None and episode not in held.guidance.sources
             if held is not None and is_new and is_witness and _may_both(spoke, lived, held):
                 self._test(held, world, LessonTest(episode, True, place), by)
-            for other in self._on_matter(lesson, lived.user or spoke.user):
+            for other in self._matters.beside(lesson, lived.user or spoke.user):
                 if oppose(other.lesson, lesson) and _may_both(spoke, lived, other):
                     self._test(other, world, LessonTest(episode, False, place), by)
-
-    def _on_matter(self, lesson: Lesson, user: str) -> Iterator[LessonState]:
-        """Yield the lessons on the matter of one that a user may see, oldest first."""
-        matter = matter_of(lesson)
-        ids = (id for one in {"", user} for id in self._matters.get((matter, one), ()))
-        yield from sorted((self.lessons[id] for id in ids), key=lambda held: held.number)
 
     def _test(self, held: LessonState, world: str, test: LessonTest, by: Line) -> None:
         """Count at most one test of a lesson an episode, the first that it brings."""
@@ -384,8 +306,8 @@ class GuidanceState:
             return
         tested.add(held.guidance.id)
         held.tests.append(test)
-        for situation in self._openings.get(test.episode, ()) if test.is_confirmed else ():
-            self._note(held, test.episode, True, by, situation)
+        if test.is_confirmed:
+            self._examples.confirm(held, test.episode, by)
         held.balance[by] = held.balance.get(by, 0) + (1 if test.is_confirmed else -1)
         self.trust.test(
             held.guidance.id, world, held.class_name, is_confirmed=test.is_confirmed, by=by
@@ -395,12 +317,12 @@ class GuidanceState:
 
     def expected(self, cluster: str, world: str, scope: Scope = _NOBODY) -> ExpectedScore:
         """Return what is expected of a scope's next episode of a kind of task in a world."""
-        return self._course(scope).expectation.expected(self._where(cluster, world))
+        return self._courses.of(scope).expectation.expected(self._where(cluster, world))
 
     @property
     def expectation(self) -> Expectation:
         """What is expected where no user and no agent is named."""
-        return self._course(_NOBODY).expectation
+        return self._courses.of(_NOBODY).expectation
 
     @property
     def lanes(self) -> LaneRecord:
@@ -409,10 +331,12 @@ class GuidanceState:
 
     def lanes_of(self, scope: Scope) -> LaneRecord:
         """Return what each lane gained and cost a scope."""
-        return self._course(scope).lanes
+        return self._courses.of(scope).lanes
 
-    def _course(self, scope: Scope) -> Course:
-        return self._courses.get(line_of(scope)) or Course()
+    @property
+    def changes(self) -> list[ScoreChange]:
+        """The changes in scores that were noticed, in their order."""
+        return self._courses.changes
 
     def last_attempt(
         self, cluster: str, world: str, *, is_success: bool, view: ScopeView
@@ -467,12 +391,7 @@ class GuidanceState:
 
     def used_in(self, situation: str, view: ScopeView) -> dict[str, Example]:
         """Return, by lesson, what a reader found of it when he saw this very situation last."""
-        key, sight = key_of_situation(situation), sight_of(view)
-        found = {
-            id: newest_of(self.lessons[id].examples, key, sight)
-            for id in self._used_in.get(key, ())
-        }
-        return {id: one for id, one in found.items() if one is not None}
+        return self._examples.used_in(situation, view)
 
     def sight(self, id: str, view: ScopeView | None = None) -> Sight:
         """Return whose evidence of a lesson counts in full for a view; an open one sees as its owner does."""
@@ -480,7 +399,7 @@ class GuidanceState:
 
     @property
     def _verdicts(self) -> Verdicts:
-        return Verdicts(self.rules, self.lessons, self.trust, self.credit, self._courses)
+        return Verdicts(self.rules, self.lessons, self.trust, self.credit, self._courses.by_line)
 
     def _where(self, cluster: str, world: str) -> str:
         place = self.rules.place(world)
@@ -496,7 +415,7 @@ class GuidanceState:
             "trust": self.trust.to_plain(),
             "credit": self.credit.to_plain(),
             "changes": self.changes,
-            "courses": {line: one.to_plain() for line, one in self._courses.items()},
+            "courses": self._courses.to_plain(),
         }
         return hashlib.sha256(canonical_json(plain).encode()).hexdigest()
 
@@ -509,21 +428,17 @@ class GuidanceState:
             "folded": self.folded,
             "successors": self.successors,
             "ignored": self.ignored,
-            "aside": sorted(self.aside),
-            "lessons": [
-                [held.first_seq, held.seq, held.uses, held.wins, held.losses, held.tests,
-                 held.balance, held.decided, held.examples]
-                for held in self.lessons.values()
-            ],
+            "aside": self.aside.to_plain(),
+            "lessons": [held.to_plain() for held in self.lessons.values()],
             "situations": {user: one.to_plain() for user, one in self.situations.items()},
             "trust": self.trust.to_plain(),
             "credit": self.credit.to_plain(),
-            "courses": {line: one.to_plain() for line, one in self._courses.items()},
+            "courses": self._courses.to_plain(),
             "changes": self.changes,
             **self._attempts.to_plain(),
-            "openings": self._openings,
+            "openings": self._examples.to_plain(),
             "tested": {id: sorted(lessons) for id, lessons in self._tested.items()},
-        }  # fmt: skip
+        }
 
     @classmethod
     def from_plain(
@@ -546,48 +461,25 @@ class GuidanceState:
         state.watermark, state.folded = plain["watermark"], plain["folded"]
         state.successors = dict(plain["successors"])
         state.ignored = [Rollback(*one) for one in plain["ignored"]]
-        state.aside, state._aside_seq = set(plain["aside"]), state.watermark
+        state.aside = KeptAside(plain["aside"], state.watermark)
         state.trust = Trust.from_plain(plain["trust"])
         state.credit = Credit.from_plain(plain["credit"])
-        for number, (
-            first, seq, uses, wins, losses, tests, balance, decided, examples,
-        ) in enumerate(plain["lessons"]):  # fmt: skip
-            guidance = state._in_force(versions[seq])
-            if versions[seq].id in state.aside:
+        for number, kept in enumerate(plain["lessons"]):
+            first, newest = (versions[seq] for seq in kept[:2])
+            guidance = state._in_force(newest)
+            if newest.id in state.aside:
                 guidance = replace(guidance, origin="imported")
-            made = [LessonTest(*test) for test in tests]
-            cases = [Example(*one) for one in examples]
-            for one in cases:
-                state._used_in.setdefault(one.situation, {})[guidance.id] = None
-            state.lessons[guidance.id] = LessonState(
-                guidance, number, first, seq, uses, wins, losses, made, balance, decided, cases
-            )
-            state._index(state.lessons[guidance.id], state._in_force(versions[first]))
+            held = state.lessons[guidance.id] = LessonState.from_plain(kept, guidance, number)
+            state._index(held, state._in_force(first))
+        state._examples = Examples.from_plain(plain["openings"], state.lessons)
         whens = {id: held.guidance.when for id, held in state.lessons.items()}
         state.situations = {
             user: Situations.from_plain(one, whens) for user, one in plain["situations"].items()
         }
-        state._courses = {line: Course.from_plain(one) for line, one in plain["courses"].items()}
-        state.changes = [ScoreChange(*one) for one in plain["changes"]]
-        state._newest = {(one.line, one.where): at for at, one in enumerate(state.changes)}
+        state._courses = Courses.from_plain(plain["courses"], plain["changes"])
         state._attempts = Attempts.from_plain(plain)
-        state._openings = {id: list(keys) for id, keys in plain["openings"].items()}
         state._tested = {id: set(lessons) for id, lessons in plain["tested"].items()}
         return state
-
-
-def seqs_of(plain: Mapping[str, Any]) -> list[int]:
-    """Return the numbers of the rows that say what the lessons of a kept state are."""
-    return sorted({seq for first, newest, *_ in plain["lessons"] for seq in (first, newest)})
-
-
-def _coins_of_stretches(episode: Episode) -> list[tuple[str, float, bool]]:
-    """Return what coins said of past stretches, once for each way that they ended."""
-    by_arm = {
-        arm_of(one.ended, episode.scope): (one.probability, one.is_shown)
-        for one in episode.demonstrations
-    }
-    return [(arm, *coin) for arm, coin in by_arm.items()]
 
 
 def _may_both(spoke: Scope, lived: Scope, held: LessonState) -> bool:

@@ -14,7 +14,7 @@ from agentcl.guidance.credit import Credit, Posterior
 from agentcl.guidance.rules import GuidanceRules
 from agentcl.guidance.sight import Line, Sight
 from agentcl.guidance.trust import Trust
-from agentcl.store.episodes import Ended, Exposure
+from agentcl.store.episodes import Ended, Episode, Exposure
 from agentcl.store.records import Scope
 
 # The reliability of a class of lessons that was never tested. What an agent lived through is believed
@@ -153,6 +153,16 @@ def arm_of(ended: Ended, scope: Scope) -> str:
 def arm_of_adapter(id: str) -> str:
     """Return by which name credit knows an adapter; no lesson has such an id."""
     return f"adapter {id}"
+
+
+def coins_of(episode: Episode) -> list[tuple[str, float, bool]]:
+    """Return what coins said in an episode of past stretches, once for each way that they ended, and of adapters."""
+    by_arm = {
+        arm_of(one.ended, episode.scope): (one.probability, one.is_shown)
+        for one in episode.demonstrations
+    }
+    adapters = [(arm_of_adapter(one.adapter), *one[1:]) for one in episode.adapters]
+    return [*((arm, *coin) for arm, coin in by_arm.items()), *adapters]
 
 
 def _stage_by_worth(posterior: Posterior) -> tuple[LifeStage, str] | None:

@@ -23,7 +23,6 @@ from agentcl.jobs.loop import OrLater, work_in
 T = TypeVar("T")
 R = TypeVar("R")
 
-logger = logging.getLogger(__name__)
 _NAMESPACE: Final = "agentcl"
 _ANSWERS_S: Final = 10.0  # how long an address may take to take a connection
 _MANY: Final = 1_000  # questions to the foreman at once: they only wait for hands

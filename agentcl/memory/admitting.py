@@ -4,16 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, get_args
 
 from agentcl.errors import InvalidInput
-from agentcl.lessons import Lesson
+from agentcl.lessons import Lesson, read_sentence
 from agentcl.memory.beliefs import Beliefs
 from agentcl.memory.bound import Bound
 from agentcl.memory.opened import Opened, vector_of
 from agentcl.memory.sharing import promote, shared_with
-from agentcl.store.checks import WriteScope
-from agentcl.store.episodes import Episode, Guidance, Level, Origin, Reflection, Stated, Step
+from agentcl.store.checks import (
+    WriteScope,
+    check_a,
+    check_choice,
+    check_each,
+    check_label,
+    check_unicode,
+)
+from agentcl.store.episodes import Episode, Guidance, Level, Origin, Reflection, Share, Stated, Step
 from agentcl.store.records import Scope
 from agentcl.store.usage import Usage
 from agentcl.store.writing import Writing
@@ -22,8 +29,94 @@ from agentcl.text.tokens import estimate_tokens
 if TYPE_CHECKING:
     from agentcl.guidance.admission import PrivateWords
 
+MOST_LESSONS: Final = 50  # of one reflection; a teacher that says more has not distilled anything
+_FORMS: Final = (
+    "“When …, ….”, “When …, do not ….”, “When …, it does not help to ….”, “When …, expect that ….” or "
+    "“Before …, ….”"
+)
 
-def owner_of(bound: Bound, scope: WriteScope, lived: Sequence[Episode]) -> Scope:
+
+def read(sentence: str) -> Lesson:
+    """Return the lesson that a sentence tells. Raises InvalidInput."""
+    text = check_unicode(sentence, "a lesson").strip()
+    lesson = read_sentence(text) or read_sentence(f"{text}.")  # people leave the full stop out
+    if lesson is None:
+        raise InvalidInput(f"{sentence!r} is no lesson; write {_FORMS}")
+    return lesson
+
+
+def reflect(
+    opened: Opened,
+    beliefs: Beliefs,
+    lessons: Iterable[Lesson],
+    bound: Bound,
+    scope: WriteScope,
+    *,
+    episode: Episode | None,
+    author: str,
+    model: str,
+    origin: Origin | None,
+    levels: Sequence[Level],
+    application: str,
+    usage: Usage,
+    problem: str,
+    names: Collection[str],
+    answers: Collection[str],
+    contrast: Episode | None,
+    share: Share,
+) -> Reflection:
+    """Check what was learned, and note it; `Lessons.reflect` documents the arguments."""
+    told = _checked(lessons)
+    for level in (levels := list(check_each(levels, "levels", "words"))):
+        check_choice(level, get_args(Level), "a level")
+    if origin is not None:
+        check_choice(origin, get_args(Origin), "origin")
+    for one, what in ((episode, "episode"), (contrast, "contrast")):
+        if one is not None:
+            check_a(one, Episode, what)
+    check_choice(share, get_args(Share), "share")
+    check_a(usage, Usage, "usage")
+    check_unicode(problem, "problem")
+    for several, what in ((names, "names"), (answers, "answers")):
+        for text in check_each(several, what, "strings"):
+            check_unicode(text, f"one of {what}")
+    lived = [one for one in (episode, contrast) if one is not None]
+    drawn = _drawn_from(
+        lived,
+        _owner_of(bound, scope, lived),
+        origin=origin,
+        application=check_label(application, "application"),
+        author=check_label(author, "author"),
+        model=check_label(model, "model"),
+    )
+    return _note(
+        opened,
+        beliefs,
+        replace(drawn, cost_tokens=usage.tokens // max(1, len(told)), share=share),
+        told,
+        levels,
+        lived=lived,
+        taken_in=episode.id if episode else "",
+        usage=usage,
+        problem=problem,
+        names=names,
+        answers=answers,
+    )
+
+
+def _checked(lessons: Iterable[Lesson]) -> list[Lesson]:
+    """Return the lessons of one reflection, if that many can be admitted. Raises InvalidInput."""
+    told = list(check_each(lessons, "lessons", "`Lesson`s; to tell a sentence, use lessons.add"))
+    if not all(map(_is_lesson, told)):
+        raise InvalidInput(
+            "reflect takes `Lesson`s made of strings; to tell a sentence, use lessons.add"
+        )
+    if len(told) > MOST_LESSONS:
+        raise InvalidInput(f"{len(told)} lessons of one episode; at most {MOST_LESSONS}")
+    return told
+
+
+def _owner_of(bound: Bound, scope: WriteScope, lived: Sequence[Episode]) -> Scope:
     """Return whose the lessons of episodes are: who is named, else who lived through them, in all sessions.
 
     Raises:
@@ -45,7 +138,7 @@ def owner_of(bound: Bound, scope: WriteScope, lived: Sequence[Episode]) -> Scope
     return owner
 
 
-def drawn_from(
+def _drawn_from(
     lived: Sequence[Episode],
     owner: Scope,
     *,
@@ -72,7 +165,7 @@ def drawn_from(
     )
 
 
-def reflect(
+def _note(
     opened: Opened,
     beliefs: Beliefs,
     drawn: Guidance,
@@ -86,7 +179,7 @@ def reflect(
     names: Collection[str],
     answers: Collection[str],
 ) -> Reflection:
-    """Note what was learned in one transaction; see `Lessons.reflect`.
+    """Note what was learned in one transaction.
 
     Args:
         opened: the memory.
@@ -201,3 +294,7 @@ def _with_lesson(
         key=f"{drawn.application}: {key_of(lesson)}",
         tokens=estimate_tokens(lesson.sentence()),
     )
+
+
+def _is_lesson(one: object) -> bool:
+    return isinstance(one, Lesson) and isinstance(one.when, str) and isinstance(one.what, str)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -18,8 +18,10 @@ from agentcl.store.records import Scope, ScopeView
 from agentcl.store.rows import Row
 
 if TYPE_CHECKING:
-    from agentcl.guidance.overview import StageDifference
-    from agentcl.guidance.shifts import SituationWatch
+    from agentcl.guidance.belief import LifeStage
+    from agentcl.guidance.outlook import Outlook
+    from agentcl.guidance.overview import StageDifference, Standing
+    from agentcl.guidance.shifts import Shift, SituationWatch
     from agentcl.guidance.state import GuidanceState
     from agentcl.memory.matching import Matcher
 
@@ -90,6 +92,52 @@ class Beliefs:
         if at is None:
             return self.state(tenant)
         return state_at(self._rows(), at, tenant=tenant, rules=self.rules)
+
+    def standings(
+        self,
+        view: ScopeView,
+        at: int | None,
+        *,
+        stages: Collection[LifeStage],
+        application: str | None,
+        family: str | None,
+        world: str | None,
+    ) -> Iterator[Standing]:
+        """Yield the lessons that a view sees with what was believed of them at a moment, tenant by tenant."""
+        from agentcl.guidance.overview import standings
+
+        for tenant in self.tenants(view, at=at):
+            yield from standings(
+                self.state_at(tenant, at),
+                view,
+                stages=stages,
+                application=application,
+                family=family,
+                world=world,
+            )
+
+    def shifts(self, view: ScopeView) -> list[Shift]:
+        """Return the shifts that were noticed in what a view sees, the oldest first."""
+        from agentcl.guidance.shifts import shifts
+
+        found = [
+            one
+            for tenant in self.tenants(view, kind=Episode.kind)
+            for one in shifts(self.watch(tenant), self._opened.journal, view)
+        ]
+        return sorted(found, key=lambda one: one.at)
+
+    def outlook(self, owner: Scope) -> Outlook:
+        """Return what a scope may know of how its tasks go."""
+        from agentcl.guidance.outlook import Outlook
+
+        state = self.state(owner.tenant)
+
+        def speaking(text: str, application: str | None, world: str) -> Iterable[str]:
+            match = self.matcher.match
+            return match(state, text, owner.view(), application=application, world=world).by_id
+
+        return Outlook(state, owner, speaking)
 
     def changed(self, view: ScopeView, since: int) -> Sequence[StageDifference]:
         """Return which lessons that a view sees are new since a moment, or in another stage."""

@@ -9,8 +9,8 @@ from agentcl.errors import InvalidInput
 from agentcl.guidance.admission import refusal
 from agentcl.guidance.belief import lesson_of
 from agentcl.lessons import CLAIMS, folded
+from agentcl.memory.admitting import MOST_LESSONS
 from agentcl.memory.fact_writing import LONGEST_PART, MOST_FACTS
-from agentcl.memory.lessons import MOST_LESSONS
 from agentcl.memory.statement_border import (
     check_digestion,
     check_proposal,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final, Unpack, cast
+from typing import TYPE_CHECKING, Final, Unpack, cast
 
 from agentcl.errors import InvalidInput, NotFound
 from agentcl.store.checks import (
@@ -10,10 +10,14 @@ from agentcl.store.checks import (
     WriteScope,
     check_scope,
     check_subtree,
+    check_unicode,
     check_view,
     named_scope,
 )
-from agentcl.store.records import AnyScope, Scope, ScopeView
+from agentcl.store.records import AnyScope, Record, Scope, ScopeView
+
+if TYPE_CHECKING:
+    from agentcl.store.base import Store
 
 
 class Bound:
@@ -103,3 +107,10 @@ def refuse_other_scope(id: str, actual: Scope, named: Scope) -> None:
             f"record {id!r} is shared with this scope but does not belong to it; to change it, "
             f"name exactly its own scope: {', '.join(words) or 'no tenant, user, agent or session'}"
         )
+
+
+def record_of(journal: Store, id: str, scope: Scope) -> Record:
+    """Return the live record with an id, to be changed: it must be of exactly this scope. Raises NotFound."""
+    record = journal.get(check_unicode(id, "id"), view=scope.view())
+    refuse_other_scope(id, record.scope, scope)
+    return record

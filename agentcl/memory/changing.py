@@ -7,16 +7,16 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
-from agentcl.errors import Duplicate, InvalidInput, NotFound, VersionConflict
+from agentcl.errors import Duplicate, InvalidInput, VersionConflict
 from agentcl.memory import documents
-from agentcl.memory.bound import refuse_other_scope
+from agentcl.memory.bound import record_of
 from agentcl.memory.documents import DUPLICATES, Draft, Duplicates
 from agentcl.memory.opened import Opened
 from agentcl.memory.pacing import batches
-from agentcl.store.checks import check_count, check_each, check_label, check_unicode
+from agentcl.memory.reading import at_uri, one_of
+from agentcl.store.checks import check_count, check_each, check_label
 from agentcl.store.conversations import Conversation, Statement, Turn
-from agentcl.store.records import Document, Passage, Record, Scope, ScopeView
-from agentcl.store.rows import fields_of
+from agentcl.store.records import Document, Passage, Record, Scope
 from agentcl.store.vectors import SupportsList
 
 
@@ -215,29 +215,15 @@ def document(
 
 def changeable(opened: Opened, id: str | None, uri: str | None, scope: Scope) -> Record:
     """Return the live record that may be changed from exactly this scope."""
+    named = one_of(id, uri)
     if id is None:
-        return at_uri(opened, one_of(id, uri), scope.exactly(), None)
-    one_of(id, uri)
-    record = opened.journal.get(check_unicode(id, "id"), view=scope.view())
-    refuse_other_scope(id, record.scope, scope)
+        return at_uri(opened, named, scope.exactly(), None)
+    record = record_of(opened.journal, named, scope)
     if isinstance(record, Passage):
         raise InvalidInput(
             f"{id!r} is a passage: it goes with the document or the turn {record.document_id!r}; name that"
         )
     return record
-
-
-def at_uri(opened: Opened, uri: str, view: ScopeView, at: int | None) -> Record:
-    """Return the document with a uri that is nearest to a view."""
-    check_label(uri, "uri")
-    kinds = (Document.kind,)
-    found = [*opened.journal.live(view=view, kinds=kinds, key=uri, at=at)]
-    if not found:
-        raise NotFound(
-            f"no document with the uri {uri!r} is visible from this scope; see `list` for what "
-            "is, and check tenant, user, agent and session"
-        )
-    return max(found, key=lambda row: (sum(map(bool, fields_of(row.scope))), row.seq)).record()
 
 
 def checked(drafts: object) -> Iterable[object]:
@@ -268,10 +254,3 @@ def check_version(record: Record, seen: int | None) -> None:
             f"{record.kind} {record.id} is at version {record.version}, not {seen}: somebody changed "
             "it meanwhile. Read it again, and change what it says now"
         )
-
-
-def one_of(id: str | None, uri: str | None) -> str:
-    """Return the one name that was given. Raises InvalidInput for none or both."""
-    if (id is None) == (uri is None):
-        raise InvalidInput("name a record by its id, or a document by its uri: one of them")
-    return id if uri is None else uri  # type: ignore[return-value]  # one is there

@@ -13,7 +13,7 @@ from agentcl.jobs.queue import Queue
 from agentcl.jobs.runner import Runner
 from agentcl.jobs.workplace import Workplace
 from agentcl.memory import fact_writing
-from agentcl.memory.bound import UNBOUND, Bound, refuse_other_scope
+from agentcl.memory.bound import UNBOUND, Bound, record_of
 from agentcl.memory.fact_files import Places
 from agentcl.memory.fact_files import read as read_openie
 from agentcl.memory.fact_writing import Reading
@@ -259,8 +259,7 @@ class Facts:
         )
 
     def _passage(self, id: str, scope: Scope) -> Passage:
-        record = self._opened.journal.get(check_unicode(id, "id"), view=scope.view())
-        refuse_other_scope(id, record.scope, scope)
+        record = record_of(self._opened.journal, id, scope)
         if isinstance(record, Document):
             view = scope.exactly()
             rows = list(

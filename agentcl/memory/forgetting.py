@@ -8,10 +8,10 @@ from datetime import datetime
 
 from agentcl.errors import InvalidInput, NotFound
 from agentcl.memory import remembering, revoking, statement_search, statement_writing
-from agentcl.memory.bound import refuse_other_scope
+from agentcl.memory.bound import Bound, refuse_other_scope
 from agentcl.memory.opened import ERASING, Opened
 from agentcl.store.base import Copy, Removed
-from agentcl.store.checks import check_unicode
+from agentcl.store.checks import WriteScope, check_unicode
 from agentcl.store.episodes import Guidance, Reflection
 from agentcl.store.records import Scope, ScopeView, from_micros, to_micros
 from agentcl.store.ulid import new_ulid
@@ -98,7 +98,22 @@ def _lost(opened: Opened, removed: Sequence[Removed]) -> tuple[LostLesson, ...]:
     return tuple(LostLesson(id, source, tuple(stated[id])) for id, source in lessons.items())
 
 
-def checked(opened: Opened, ids: Sequence[str], owner: Scope) -> Sequence[str]:
+def chosen(
+    opened: Opened, bound: Bound, ids: Sequence[str], scope: WriteScope, everything: bool
+) -> tuple[Sequence[str], ScopeView]:
+    """Return the ids that a call of `Memory.forget` means, with the view in which they are forgotten."""
+    owner = bound.owner(scope)
+    if not everything:
+        return _checked(opened, ids, owner), owner.exactly()
+    if ids or not bound.names(scope):
+        raise InvalidInput(
+            "to forget everything takes no ids, and needs a tenant, user, agent or session; "
+            "to forget the whole memory, delete its folder"
+        )
+    return _all_in(opened, bound.subtree(scope))
+
+
+def _checked(opened: Opened, ids: Sequence[str], owner: Scope) -> Sequence[str]:
     """Return the ids to forget, each once; all must be in exactly this scope."""
     if not ids:
         raise InvalidInput(
@@ -110,18 +125,18 @@ def checked(opened: Opened, ids: Sequence[str], owner: Scope) -> Sequence[str]:
     return list(dict.fromkeys(ids))
 
 
-def all_in(opened: Opened, view: ScopeView) -> tuple[Sequence[str], ScopeView]:
+def _all_in(opened: Opened, view: ScopeView) -> tuple[Sequence[str], ScopeView]:
     """Return the ids of all that a view holds, with the view in which they are forgotten.
 
     What was said in its sessions belongs to the user, so the view grows by what is of no session.
     """
     said = remembering.in_sessions(opened.journal, view)
-    chosen = [*dict.fromkeys([*opened.journal.ids(view), *said])]
-    if not chosen:
+    found = [*dict.fromkeys([*opened.journal.ids(view), *said])]
+    if not found:
         raise NotFound("there is nothing in that scope; nothing was forgotten")
     if said and view.session is not None:
         view = replace(view, session=view.session | {""})
-    return chosen, view
+    return found, view
 
 
 def _check_forgettable(opened: Opened, id: str, scope: Scope) -> None:

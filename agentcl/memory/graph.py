@@ -23,11 +23,11 @@ from agentcl.store.checks import (
     ReadScope,
     check_a,
     check_count,
+    check_micros,
     check_path,
-    check_time,
     check_unicode,
 )
-from agentcl.store.records import Fact, Passage, to_micros
+from agentcl.store.records import Fact, Passage
 from agentcl.store.rows import readable
 from agentcl.text.saving import is_stream, save_text, saving
 from agentcl.text.suggesting import nearest
@@ -103,8 +103,7 @@ class Graph:
             as_of: as recorded at this moment.
             scope: `tenant`, `user`, `agent`, `session`; see `Memory`.
         """
-        moment = check_time(as_of, "as_of")
-        at = None if moment is None else to_micros(moment)
+        at = check_micros(as_of, "as_of")
         self._opened.retriever.catch_up(mode="graph")
         query = Query(view=self._bound.view(scope), at=at)
         edges = self._opened.graph_settings.edges

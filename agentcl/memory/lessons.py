@@ -3,32 +3,29 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import replace
-from datetime import UTC, datetime
-from itertools import groupby, islice
-from random import Random
-from typing import TYPE_CHECKING, Final, NamedTuple, Unpack, get_args
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from functools import partial
+from itertools import islice
+from typing import TYPE_CHECKING, Unpack, get_args
 
 from agentcl.errors import InvalidInput
 from agentcl.guidance.rules import GuidanceRules
-from agentcl.lessons import Lesson, read_sentence
-from agentcl.memory import admitting, deciding
+from agentcl.lessons import Lesson
+from agentcl.memory import admitting, deciding, speaking
 from agentcl.memory.beliefs import Beliefs
 from agentcl.memory.bound import UNBOUND, Bound
-from agentcl.memory.deciding import situation_of
 from agentcl.memory.opened import Opened
-from agentcl.memory.outside import check_outside
+from agentcl.memory.speaking import Matched
 from agentcl.store.checks import (
     ReadScope,
     WriteScope,
-    check_a,
     check_choice,
     check_count,
     check_each,
     check_label,
+    check_micros,
     check_path,
-    check_time,
     check_unicode,
 )
 from agentcl.store.episodes import (
@@ -39,10 +36,7 @@ from agentcl.store.episodes import (
     Origin,
     Reflection,
     Share,
-    Stated,
-    cluster_of,
 )
-from agentcl.store.records import to_micros
 from agentcl.store.usage import NO_USAGE, Usage
 
 if TYPE_CHECKING:
@@ -54,20 +48,6 @@ if TYPE_CHECKING:
     from agentcl.guidance.state import GuidanceState
     from agentcl.guidance.story import Story
     from agentcl.memory.checking import ModelChecker
-
-MOST_LESSONS: Final = 50  # of one reflection; a teacher that says more has not distilled anything
-_LEVELS: Final[tuple[Level, ...]] = get_args(Level)
-_FORMS: Final = (
-    "“When …, ….”, “When …, do not ….”, “When …, it does not help to ….”, “When …, expect that ….” or "
-    "“Before …, ….”"
-)
-
-
-class Matched(NamedTuple):
-    """A lesson that speaks of a situation."""
-
-    lesson: Guidance
-    probability: float  # that it does
 
 
 class Lessons:
@@ -106,9 +86,9 @@ class Lessons:
         Raises:
             InvalidInput: if the sentence has another form, or the lesson is not admitted; says why.
         """
-        told = lesson if isinstance(lesson, Lesson) else self._read(lesson)
+        told = lesson if isinstance(lesson, Lesson) else admitting.read(lesson)
         if level is not None:
-            check_choice(level, _LEVELS, "level")
+            check_choice(level, get_args(Level), "level")
         general: Level = level or ("family" if application else "anywhere")
         reflection = self.reflect(
             [told], levels=[general], application=application, author=author, **scope
@@ -165,49 +145,24 @@ class Lessons:
             InvalidInput: if there are more than fifty lessons, a value cannot be kept, or what a user
                 lived through would become another's, or everybody's.
         """
-        lessons = list(
-            check_each(lessons, "lessons", "`Lesson`s; to tell a sentence, use lessons.add")
-        )
-        if not all(map(_is_lesson, lessons)):
-            raise InvalidInput(
-                "reflect takes `Lesson`s made of strings; to tell a sentence, use lessons.add"
-            )
-        for level in (levels := list(check_each(levels, "levels", "words"))):
-            check_choice(level, _LEVELS, "a level")
-        if origin is not None:
-            check_choice(origin, get_args(Origin), "origin")
-        for one, what in ((episode, "episode"), (contrast, "contrast")):
-            if one is not None:
-                check_a(one, Episode, what)
-        check_choice(share, get_args(Share), "share")
-        check_a(usage, Usage, "usage")
-        check_unicode(problem, "problem")
-        for several, what in ((names, "names"), (answers, "answers")):
-            for text in check_each(several, what, "strings"):
-                check_unicode(text, f"one of {what}")
-        if len(lessons) > MOST_LESSONS:
-            raise InvalidInput(f"{len(lessons)} lessons of one episode; at most {MOST_LESSONS}")
-        lived = [one for one in (episode, contrast) if one is not None]
-        drawn = admitting.drawn_from(
-            lived,
-            admitting.owner_of(self._bound, scope, lived),
-            origin=origin,
-            application=check_label(application, "application"),
-            author=check_label(author, "author"),
-            model=check_label(model, "model"),
-        )
         return admitting.reflect(
             self._opened,
             self._beliefs,
-            replace(drawn, cost_tokens=usage.tokens // max(1, len(lessons)), share=share),
             lessons,
-            levels,
-            lived=lived,
-            taken_in=episode.id if episode else "",
+            self._bound,
+            scope,
+            episode=episode,
+            author=author,
+            model=model,
+            origin=origin,
+            levels=levels,
+            application=application,
             usage=usage,
             problem=problem,
             names=names,
             answers=answers,
+            contrast=contrast,
+            share=share,
         )
 
     def retire(self, id: str, *, reason: str = "", **scope: Unpack[WriteScope]) -> Decision:
@@ -299,25 +254,21 @@ class Lessons:
         Raises:
             InvalidInput: if there is no such stage, or an argument cannot be used.
         """
-        from agentcl.guidance.overview import STAGES, standings
+        from agentcl.guidance.overview import STAGES
 
         wanted = None if limit is None else check_count(limit, "limit")
-        view, at = self._bound.view(scope), _moment(as_of)
+        view, at = self._bound.view(scope), check_micros(as_of, "as_of")
         for stage in check_each(STAGES if stages is None else stages, "stages", ", ".join(STAGES)):
             check_choice(stage, STAGES, "a stage")
         for place, what in ((application, "application"), (family, "family"), (world, "world")):
             check_label("" if place is None else place, what)
-        found = (
-            one
-            for tenant in self._beliefs.tenants(view, at=at)
-            for one in standings(
-                self._beliefs.state_at(tenant, at),
-                view,
-                stages=STAGES if stages is None else stages,
-                application=application,
-                family=family,
-                world=world,
-            )
+        found = self._beliefs.standings(
+            view,
+            at,
+            stages=STAGES if stages is None else stages,
+            application=application,
+            family=family,
+            world=world,
         )
         return [*islice(found, wanted)]
 
@@ -353,7 +304,13 @@ class Lessons:
 
         view = self._bound.view(scope)
         named = check_unicode(id, "id")
-        return story(self._opened.journal, named, view=view, rules=self.rules, at=_moment(as_of))
+        return story(
+            self._opened.journal,
+            named,
+            view=view,
+            rules=self.rules,
+            at=check_micros(as_of, "as_of"),
+        )
 
     def matching(
         self,
@@ -374,18 +331,9 @@ class Lessons:
             scope: `tenant`, `user`, `agent`, `session`; see `Memory`.
         """
         view = self._bound.view(scope)
-        text = situation_of(situation)
-        could = [check_unicode(one, "an action") for one in check_each(actions, "actions", "texts")]
-        found = [
-            Matched(state.lessons[id].guidance, probability)
-            for tenant in self._beliefs.tenants(view)
-            for state in [self._beliefs.state(tenant)]
-            for id, probability in self._beliefs.matcher.match(
-                state, text, view, actions=could, application=application, world=world
-            ).by_id.items()
-            if view.sees(state.lessons[id].guidance.scope)
-        ]
-        return sorted(found, key=lambda one: -one.probability)
+        return speaking.matching(
+            self._beliefs, situation, view, actions=actions, application=application, world=world
+        )
 
     def why_not(
         self, id: str, situation: str, *, actions: Sequence[str] = (), **scope: Unpack[ReadScope]
@@ -402,34 +350,8 @@ class Lessons:
             NotFound: if the scope sees no such record.
             InvalidInput: if it is no lesson.
         """
-        from agentcl.guidance.reasons import why_not
-        from agentcl.guidance.selection import Place, choose
-
         made, view = self.get(id, **scope).guidance, self._bound.view(scope)
-        text = situation_of(situation)
-        state = self._beliefs.state(made.scope.tenant)
-        matches = self._beliefs.matcher.match(
-            state, text, view, actions=actions, application=made.application, world=made.world
-        )
-        place = Place(
-            text="\n".join((text, *actions)),
-            application=made.application,
-            cluster=cluster_of(made.application, made.family),
-            world=made.world,
-            view=view,
-            matched=matches.by_id,
-        )
-        choice = choose(state, place, Random(0), is_frozen=True, actions=actions)
-        return why_not(
-            state,
-            place,
-            id,
-            choice,
-            read=matches.read,
-            used=matches.used,
-            checked=matches.checked,
-            actions=actions,
-        )
+        return speaking.why_not(self._beliefs, made, situation, view, actions)
 
     def changed(self, since: datetime, **scope: Unpack[ReadScope]) -> Sequence[StageDifference]:
         """Return which lessons are new since a moment, and which came into another stage."""
@@ -442,15 +364,7 @@ class Lessons:
         was learned there counts less since. Situations shift when a kind of task is met in words unlike those
         before; that changes no belief. A shift says since which episode, and how sure it is.
         """
-        from agentcl.guidance.shifts import shifts
-
-        view = self._bound.view(scope)
-        found = [
-            one
-            for tenant in self._beliefs.tenants(view, kind=Episode.kind)
-            for one in shifts(self._beliefs.watch(tenant), self._opened.journal, view)
-        ]
-        return sorted(found, key=lambda one: one.at)
+        return self._beliefs.shifts(self._bound.view(scope))
 
     def changed_by_rollback(
         self, since: datetime, *, tenant: str = ""
@@ -472,16 +386,7 @@ class Lessons:
 
     def outlook(self, **scope: Unpack[WriteScope]) -> Outlook:
         """Return what a scope may know of how its tasks go, and of the lessons that it sees."""
-        from agentcl.guidance.outlook import Outlook
-
-        owner = self._bound.owner(scope)
-        state = self._beliefs.state(owner.tenant)
-
-        def speaking(text: str, application: str | None, world: str) -> Iterable[str]:
-            match = self._beliefs.matcher.match
-            return match(state, text, owner.view(), application=application, world=world).by_id
-
-        return Outlook(state, owner, speaking)
+        return self._beliefs.outlook(self._bound.owner(scope))
 
     @property
     def rules(self) -> GuidanceRules:
@@ -541,25 +446,17 @@ class Lessons:
             InvalidInput: if no lesson is worth handing on, or the file would lie in the memory's own folder.
             TransferError: if the file cannot be written.
         """
-        from agentcl.guidance.pamphlet import compose, save
+        from agentcl.memory import pamphlets
 
-        file, view = check_path(path), self._bound.view(scope)
-        check_outside(file, self._opened.path)
-        check_label("" if application is None else application, "application")
-        check_label(name, "name")
-        if view.tenant is None or len(view.tenant) != 1:
-            raise InvalidInput("a pamphlet holds one tenant's lessons; name it")
-        (tenant,) = view.tenant
-        pamphlet = compose(
-            self._beliefs.state(tenant),
-            view,
-            name=name or file.stem,
-            at=datetime.now(UTC),
+        return pamphlets.export(
+            self._opened,
+            self._beliefs,
+            check_path(path),
+            self._bound.view(scope),
+            name=name,
             application=application,
             with_candidates=with_candidates,
         )
-        save(pamphlet, file)
-        return pamphlet
 
     def import_(self, path: str | os.PathLike[str], **scope: Unpack[WriteScope]) -> Adopted:
         """Take the lessons of a pamphlet up as candidates; see `adopt`.
@@ -581,55 +478,18 @@ class Lessons:
         Raises:
             InvalidInput: if the pamphlet's name, or an application's, cannot be kept.
         """
-        from agentcl.guidance.pamphlet import Adopted, Pamphlet
+        from agentcl.memory import pamphlets
 
         own = self._bound.owner(scope).tenant
-        check_a(pamphlet, Pamphlet, "pamphlet")
-        for label in {pamphlet.name, *(one.application for one in pamphlet.entries)}:
-            check_label(label, "a pamphlet's name or application")
-        before = set(self._beliefs.state(own).lessons)
-        stated: list[Stated] = []
-        ordered = sorted(pamphlet.entries, key=lambda one: one.application)
-        for application, group in groupby(ordered, key=lambda one: one.application):
-            entries = [*group]
-            for at in range(0, len(entries), MOST_LESSONS):
-                some = entries[at : at + MOST_LESSONS]
-                reflection = self.reflect(
-                    [one.lesson for one in some],
-                    author=pamphlet.name,
-                    origin="imported",
-                    levels=[one.level for one in some],
-                    application=application,
-                    **scope,
-                )
-                stated += reflection.stated
-        kept = {one.guidance for one in stated if one.guidance}
-        refused = tuple(one for one in stated if one.refusal)
-        return Adopted(len(kept - before), len(kept & before), refused)
-
-    def _read(self, sentence: str) -> Lesson:
-        text = check_unicode(sentence, "a lesson").strip()
-        lesson = read_sentence(text) or read_sentence(f"{text}.")  # people leave the full stop out
-        if lesson is None:
-            raise InvalidInput(f"{sentence!r} is no lesson; write {_FORMS}")
-        return lesson
+        return pamphlets.adopt(self._beliefs, pamphlet, own, partial(self.reflect, **scope))
 
     def _tenant(self, tenant: str) -> str:
         """Return the tenant that is meant, empty for none. Raises InvalidInput."""
         return self._bound.owner({} if tenant == "" else {"tenant": tenant}).tenant
 
 
-def _is_lesson(one: object) -> bool:
-    return isinstance(one, Lesson) and isinstance(one.when, str) and isinstance(one.what, str)
-
-
-def _moment(as_of: datetime | None) -> int | None:
-    moment = check_time(as_of, "as_of")
-    return None if moment is None else to_micros(moment)
-
-
 def _micros(since: datetime) -> int:
-    moment = check_time(since, "since")
+    moment = check_micros(since, "since")
     if moment is None:
         raise InvalidInput("since when? Give a moment with a time zone")
-    return to_micros(moment)
+    return moment

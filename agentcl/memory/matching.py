@@ -34,8 +34,7 @@ from agentcl.store.usage import NO_USAGE, Usage
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from agentcl.guidance.belief import LessonState
-    from agentcl.guidance.examples import Example
+    from agentcl.guidance.belief import Example, LessonState
     from agentcl.guidance.state import GuidanceState
     from agentcl.store.records import ScopeView
 

@@ -13,13 +13,12 @@ import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
-from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, Self, Unpack
 
-from agentcl.errors import InvalidInput, MemoryClosed, StoreUnavailable
-from agentcl.memory import changing, watching
+from agentcl.errors import MemoryClosed, StoreUnavailable
+from agentcl.memory import changing, reading, watching
 from agentcl.memory.beliefs import Beliefs
 from agentcl.memory.bound import UNBOUND
 from agentcl.memory.changing import UNCHANGED, Unchanged
@@ -29,16 +28,12 @@ from agentcl.memory.opened import Opened
 from agentcl.store.checks import (
     ReadScope,
     WriteScope,
-    check_a,
-    check_count,
-    check_label,
     check_path,
-    check_time,
     check_unicode,
 )
 from agentcl.store.conversations import Turn
-from agentcl.store.records import KINDS, AnyScope, Document, Record, now_micros, to_micros
-from agentcl.store.rows import Version, readable
+from agentcl.store.records import AnyScope, Document, Record, now_micros
+from agentcl.store.rows import Version
 from agentcl.store.vectors import SupportsList
 from agentcl.text.tokens import TokenCounter
 
@@ -596,16 +591,7 @@ class Memory:
         """
         from agentcl.memory import forgetting
 
-        owner = self._bound.owner(scope)
-        if not everything:
-            chosen, view = forgetting.checked(self._opened, ids, owner), owner.exactly()
-        elif ids or not self._bound.names(scope):
-            raise InvalidInput(
-                "to forget everything takes no ids, and needs a tenant, user, agent or session; "
-                "to forget the whole memory, delete its folder"
-            )
-        else:
-            chosen, view = forgetting.all_in(self._opened, self._bound.subtree(scope))
+        chosen, view = forgetting.chosen(self._opened, self._bound, ids, scope, everything)
         try:
             return forgetting.forget(self._opened, chosen, view)
         finally:
@@ -791,11 +777,7 @@ class Memory:
         Raises:
             NotFound: if the scope does not see such a record (at that moment).
         """
-        view, at = self._bound.view(scope), _micros(as_of)
-        if id is None:
-            return changing.at_uri(self._opened, changing.one_of(id, uri), view, at)
-        changing.one_of(id, uri)
-        return self._opened.journal.get(check_unicode(id, "id"), view=view, at=at)
+        return reading.get(self._opened, id, uri, self._bound.view(scope), as_of)
 
     def list(
         self,
@@ -820,21 +802,15 @@ class Memory:
         Raises:
             InvalidInput: if there is no such kind.
         """
-        if check_unicode(kind, "kind") not in KINDS:
-            raise InvalidInput(f"unknown kind {kind!r}; known kinds: {', '.join(sorted(KINDS))}")
-        if prefix and kind != Document.kind:
-            raise InvalidInput(f"a {kind} has no uri; only documents are listed by prefix")
-        limit = check_count(limit, "limit")
-        if after is not None:
-            check_a(after, Record, "after")
-        rows = self._opened.journal.live(
-            view=self._bound.view(scope),
-            kinds=(kind,),
-            prefix=check_label(prefix, "prefix"),
-            at=_micros(as_of),
-            after=0 if after is None else self._opened.journal.seq_of(after),
+        return reading.listed(
+            self._opened,
+            self._bound.view(scope),
+            kind=kind,
+            prefix=prefix,
+            limit=limit,
+            after=after,
+            as_of=as_of,
         )
-        return [*islice(readable(rows), limit)]
 
     def history(self, id: str, **scope: Unpack[ReadScope]) -> Sequence[Version]:
         """Return every version of a record, oldest first, deletion and erasure included.
@@ -860,8 +836,3 @@ class Memory:
         if said := counts.get(Turn.kind):
             told.append(f"{said:,} turn{'s' * (said != 1)}")
         return f"{', '.join(told)}, {encoder}"
-
-
-def _micros(moment: datetime | None) -> int | None:
-    checked = check_time(moment, "as_of")
-    return None if checked is None else to_micros(checked)

@@ -43,6 +43,7 @@ _ITEMS: Final = {
     "function_call_output": "tool",
     "custom_tool_call_output": "tool",
 }
+_MOST_ASKED: Final = 2_000  # characters of a question, from its end
 _UNSAID: Final = frozenset({"thinking", "redacted_thinking", "reasoning"})  # kept, and not read out
 
 
@@ -78,6 +79,22 @@ def read_messages(messages: Messages) -> list[Said]:
         except InvalidInput as error:
             raise InvalidInput(f"message {number}: {error}. Nothing was stored") from error
     return read
+
+
+def asked(said: Sequence[Said]) -> str:
+    """Return the last that the user said: all messages since somebody else spoke, or else his last one."""
+    lines: list[str] = []
+    for one in reversed(said):
+        if one.role == "user" and one.text.strip():
+            lines.append(one.text)
+        elif lines:
+            break
+    return "\n".join(reversed(lines))[-_MOST_ASKED:]
+
+
+def last_user(said: Sequence[Said]) -> str:
+    """Return the last message of the user; empty if there is none."""
+    return next((one.text for one in reversed(said) if one.role == "user"), "")
 
 
 def _read(one: object) -> Said:

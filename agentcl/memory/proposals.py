@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import cast
 
+from agentcl.errors import InvalidInput
 from agentcl.memory import forgetting, statement_writing
+from agentcl.memory.bound import record_of
 from agentcl.memory.opened import Opened
 from agentcl.statements.joining import NEW
 from agentcl.store.base import Store
 from agentcl.store.conversations import Proposal, Statement
-from agentcl.store.records import from_micros
+from agentcl.store.records import Scope, from_micros
 from agentcl.store.writing import Writing
 
 BY_HAND = "by hand"
@@ -35,7 +37,32 @@ def erase(opened: Opened, proposal: Proposal) -> None:
     forgetting.forget(opened, list(going), proposal.scope.exactly())
 
 
-def reopen(writing: Writing, journal: Store, proposal: Proposal) -> None:
+def open_one(opened: Opened, id: str, owner: Scope) -> Proposal:
+    """Return a proposal of exactly this scope that is not decided yet."""
+    proposal = record_of(opened.journal, id, owner)
+    if not isinstance(proposal, Proposal):
+        raise InvalidInput(f"{id!r} is a {proposal.kind}, and no {Proposal.kind}")
+    if proposal.verdict != "open":
+        raise InvalidInput(f"proposal {id} is {proposal.verdict} already; `undo` opens it again")
+    return proposal
+
+
+def take_back(opened: Opened, id: str, owner: Scope) -> None:
+    """Take back a statement, or a decision on a proposal; `Statements.undo` documents it."""
+    record = record_of(opened.journal, id, owner)
+    with opened.journal.writing() as writing:
+        if isinstance(record, Statement):
+            statement_writing.withdraw(writing, opened.journal, record)
+        elif isinstance(record, Proposal) and record.verdict != "open":
+            _reopen(writing, opened.journal, record)
+        else:
+            raise InvalidInput(
+                f"{id!r} is a {record.kind}, and there is nothing to be taken back; name a statement, or a "
+                "proposal that was accepted or refused"
+            )
+
+
+def _reopen(writing: Writing, journal: Store, proposal: Proposal) -> None:
     """Take back what was decided on a proposal."""
     for one in statement_writing.live(journal, proposal.scope.exactly()):
         if one.id in proposal.ended:

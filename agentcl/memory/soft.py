@@ -15,8 +15,8 @@ from agentcl.errors import NotEquipped
 from agentcl.memory import searching
 from agentcl.memory.codecs import codec_named
 from agentcl.memory.compressing import place_of, state_of
-from agentcl.memory.context import Context, asked, context, last_user
-from agentcl.memory.messages import Messages, read_messages
+from agentcl.memory.context import Context, context
+from agentcl.memory.messages import Messages, asked, last_user, read_messages
 from agentcl.memory.opened import Opened
 from agentcl.memory.weaving import Soft, SoftMemory
 from agentcl.store.checks import check_count

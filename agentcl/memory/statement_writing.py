@@ -31,6 +31,16 @@ from agentcl.store.writing import Writing
 EVERYBODY = ScopeView(None, None, None, None)
 
 
+def add(opened: Opened, statement: Statement) -> Statement:
+    """Store one statement; return it as it is stored."""
+    vectors = opened.vectors([statement])
+    with opened.journal.writing() as writing:
+        if vectors:
+            opened.claim(writing)
+        (stored,) = write(writing, opened.journal, [statement], vectors)
+    return stored
+
+
 def write(
     writing: Writing,
     journal: Store,

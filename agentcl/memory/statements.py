@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, TypeVar, Unpack
+from typing import TYPE_CHECKING, Unpack
 
 from agentcl.errors import InvalidInput, NotFound
 from agentcl.jobs.queue import Queue
 from agentcl.jobs.runner import Progress, Runner
 from agentcl.jobs.workplace import Workplace
 from agentcl.memory import proposals, statement_search, statement_writing
-from agentcl.memory.bound import UNBOUND, Bound, refuse_other_scope
+from agentcl.memory.bound import UNBOUND, Bound
 from agentcl.memory.digesting import Digest, DigestReport, as_digester, pending
 from agentcl.memory.opened import Opened
 from agentcl.memory.statement_search import FoundStatement
@@ -32,14 +32,12 @@ from agentcl.store.checks import (
     check_unicode,
 )
 from agentcl.store.conversations import Proposal, Sort, Statement, Synopsis, Turn, Verdict
-from agentcl.store.records import AnyScope, Record, ScopeView, from_micros
+from agentcl.store.records import AnyScope, ScopeView, from_micros
 from agentcl.store.rows import readable
 
 if TYPE_CHECKING:
     from agentcl.models.base import ChatModel
     from agentcl.statements.summarising import Summariser
-
-R = TypeVar("R", bound=Record)
 
 
 class Statements:
@@ -122,12 +120,7 @@ class Statements:
         draft = statement_writing.stated(
             said, owner, moment.isoformat(), sources=given, digester=proposals.BY_HAND
         )
-        vectors = self._opened.vectors([draft])
-        with self._opened.journal.writing() as writing:
-            if vectors:
-                self._opened.claim(writing)
-            (stored,) = statement_writing.write(writing, self._opened.journal, [draft], vectors)
-        return stored
+        return statement_writing.add(self._opened, draft)
 
     # Reading what was said
 
@@ -288,7 +281,7 @@ class Statements:
 
     def get(self, id: str, **scope: Unpack[ReadScope]) -> Statement:
         """Return a statement. Raises NotFound, and InvalidInput if the id is of something else."""
-        return self._get(id, Statement, self._bound.view(scope))
+        return self._get(id, self._bound.view(scope))
 
     def history(self, of: str | Statement, **scope: Unpack[ReadScope]) -> Sequence[Statement]:
         """Return all that was said of a subject's attribute, in the order it was said.
@@ -302,7 +295,7 @@ class Statements:
         """
         view = self._bound.view(scope)
         if not isinstance(of, Statement) and "/" not in check_unicode(of, "of"):
-            of = self._get(of, Statement, view)
+            of = self._get(of, view)
         if isinstance(of, Statement):
             slot, owner = of.slot, of.scope
         else:
@@ -327,7 +320,7 @@ class Statements:
             NotFound: if the scope sees no such statement.
         """
         view = self._bound.view(scope)
-        own = self._get(id, Statement, view)
+        own = self._get(id, view)
         known = self._opened.contexts.stated(self._opened.journal, view).statements
         same = (one for one in known if one.same_as == own.id)
         turns: list[Turn] = []
@@ -420,7 +413,7 @@ class Statements:
             NotFound: if there is no such proposal in exactly this scope.
             InvalidInput: if it is decided already.
         """
-        proposal = self._open_proposal(id, scope)
+        proposal = proposals.open_one(self._opened, id, self._bound.owner(scope))
         if erase:
             proposals.erase(self._opened, proposal)
             return None
@@ -428,7 +421,7 @@ class Statements:
 
     def refuse(self, id: str, **scope: Unpack[WriteScope]) -> Proposal:
         """Decide against a proposal. Raises as `accept` does."""
-        proposal = self._open_proposal(id, scope)
+        proposal = proposals.open_one(self._opened, id, self._bound.owner(scope))
         return self._opened.revise(replace(proposal, verdict="refused"))
 
     def undo(self, id: str, **scope: Unpack[WriteScope]) -> None:
@@ -448,19 +441,7 @@ class Statements:
         if not self._opened.journal.versions(check_unicode(id, "id")):
             undo(self._opened.journal, id, self._bound.subtree(scope))
             return
-        owner = self._bound.owner(scope)
-        record = self._opened.journal.get(id, view=owner.view())
-        refuse_other_scope(id, record.scope, owner)
-        with self._opened.journal.writing() as writing:
-            if isinstance(record, Statement):
-                statement_writing.withdraw(writing, self._opened.journal, record)
-            elif isinstance(record, Proposal) and record.verdict != "open":
-                proposals.reopen(writing, self._opened.journal, record)
-            else:
-                raise InvalidInput(
-                    f"{id!r} is a {record.kind}, and there is nothing to be taken back; name a statement, or a "
-                    "proposal that was accepted or refused"
-                )
+        proposals.take_back(self._opened, id, self._bound.owner(scope))
 
     def settle(self, **scope: Unpack[ReadScope]) -> int:
         """Compute again what holds, and return how many statements were not stored so.
@@ -472,20 +453,10 @@ class Statements:
         """
         return statement_writing.resettle_all(self._opened.journal, self._bound.subtree(scope))
 
-    def _open_proposal(self, id: str, scope: WriteScope) -> Proposal:
-        owner = self._bound.owner(scope)
-        proposal = self._get(id, Proposal, owner.view())
-        refuse_other_scope(id, proposal.scope, owner)
-        if proposal.verdict != "open":
-            raise InvalidInput(
-                f"proposal {id} is {proposal.verdict} already; `undo` opens it again"
-            )
-        return proposal
-
-    def _get(self, id: str, kind: type[R], view: ScopeView) -> R:
+    def _get(self, id: str, view: ScopeView) -> Statement:
         record = self._opened.journal.get(check_unicode(id, "id"), view=view)
-        if not isinstance(record, kind):
-            raise InvalidInput(f"{id!r} is a {record.kind}, and no {kind.kind}")
+        if not isinstance(record, Statement):
+            raise InvalidInput(f"{id!r} is a {record.kind}, and no statement")
         return record
 
     def _is_meant(
@@ -493,13 +464,13 @@ class Statements:
     ) -> bool:
         if isinstance(valid_at, AnyScope):
             return True
-        return holds(one, check_time(valid_at, "valid_at") or self._now(), coming=coming)
+        return _holds_at(one, check_time(valid_at, "valid_at") or self._now(), coming=coming)
 
     def _now(self) -> datetime:
         return from_micros(self._opened.clock())
 
 
-def holds(one: Statement, at: datetime, *, coming: bool = False) -> bool:
+def _holds_at(one: Statement, at: datetime, *, coming: bool) -> bool:
     """Return whether a statement holds at a moment, or is to (`coming`)."""
     has_begun = one.valid_from is None or one.valid_from <= at
     is_over = one.valid_to is not None and one.valid_to <= at

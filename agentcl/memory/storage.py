@@ -34,12 +34,12 @@ from agentcl.store.checks import (
     ReadScope,
     WriteScope,
     check_count,
+    check_micros,
     check_path,
-    check_time,
     check_unicode,
 )
 from agentcl.store.conversations import Turn
-from agentcl.store.records import KINDS, SCOPE_FIELDS, Document, Passage, Scope, to_micros
+from agentcl.store.records import KINDS, SCOPE_FIELDS, Document, Passage, Scope
 from agentcl.store.rows import Counters, EncoderSpec
 from agentcl.store.transfer import Grants, Imported
 from agentcl.text.saving import opened, saving
@@ -350,12 +350,11 @@ class Storage:
         """
         if check_unicode(kind, "kind") not in KINDS:
             raise InvalidInput(f"unknown kind {kind!r}; known kinds: {', '.join(sorted(KINDS))}")
-        moment = check_time(as_of, "as_of")
         return self._opened.listings.page(
             self._opened.journal,
             self._bound.view(scope),
             kind,
-            None if moment is None else to_micros(moment),
+            check_micros(as_of, "as_of"),
             check_count(offset, "offset", least=0),
             check_count(limit, "limit"),
         )

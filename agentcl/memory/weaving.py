@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from agentcl.compression.base import Vectors
 
 T = TypeVar("T")
-Piece = "str | Vectors"
 ONE: Final = "Passage: "  # as codecs were trained to be read
 SEVERAL: Final = "Passages:"
 

@@ -9,8 +9,8 @@ import re
 from datetime import datetime
 from typing import Final
 
+from agentcl.statements.calendar_days import Tense
 from agentcl.statements.clause_words import is_told
-from agentcl.statements.dates import Tense
 from agentcl.statements.dating import said_in
 from agentcl.statements.open_verbs import FINITE
 from agentcl.statements.reading import Assertion

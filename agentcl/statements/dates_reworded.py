@@ -11,20 +11,9 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import date, timedelta
 from typing import Final, NamedTuple
 
+from agentcl.statements.calendar_days import DAYS, MONTHS
+
 Rewording = Callable[[re.Match[str], date], str]
-_ENGLISH_MONTHS: Final = (
-    "january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november",
-    "december",
-)  # fmt: skip
-_ENGLISH_DAYS: Final = (
-    "monday",
-    "tuesday",
-    "wednesday",
-    "thursday",
-    "friday",
-    "saturday",
-    "sunday",
-)
 
 
 class Reworded(NamedTuple):
@@ -99,10 +88,8 @@ def _short_year(found: re.Match[str], at: date) -> str:
 
 def _nth_weekday(found: re.Match[str], at: date) -> str:
     """Return the day of "the second Wednesday in April": in the year in which it is nearest."""
-    nth, day = _NTH[found["nth"].lower()], _ENGLISH_DAYS.index(found["day"].lower())
-    month = next(
-        n for n, name in enumerate(_ENGLISH_MONTHS, 1) if name.startswith(found["month"].lower())
-    )
+    nth, day = _NTH[found["nth"].lower()], DAYS.index(found["day"].lower())
+    month = next(n for n, name in enumerate(MONTHS, 1) if name.startswith(found["month"].lower()))
     years = [int(found["year"])] if found["year"] else range(max(at.year - 1, 1), at.year + 2)
     every = [there for year in years if (there := _nth_in(year, month, nth, day))]
     return min(every, key=lambda one: abs(one - at)).isoformat() if every else ""
@@ -138,19 +125,17 @@ def _de_weekday(found: re.Match[str], at: date) -> str:
     which = (found["which"] or "").casefold()
     word = next((english for own, english in _DE_WHICH.items() if which.startswith(own)), "")
     word = word or ("coming" if which else "")
-    return f"{led}{word} {_ENGLISH_DAYS[_DE_DAYS[found['day'].casefold()]]}".replace(
-        "  ", " "
-    ).strip()
+    return f"{led}{word} {DAYS[_DE_DAYS[found['day'].casefold()]]}".replace("  ", " ").strip()
 
 
 def _de_day(found: re.Match[str], at: date) -> str:
     led = _led(found.group(), _DE_LED)
-    month = _ENGLISH_MONTHS[_DE_MONTHS[found["month"].casefold()]]
+    month = MONTHS[_DE_MONTHS[found["month"].casefold()]]
     return f"{led}{found['nth']} {month} {found['year'] or ''}".strip()
 
 
 def _de_month(found: re.Match[str], at: date) -> str:
-    month = _ENGLISH_MONTHS[_DE_MONTHS[found["month"].casefold()]]
+    month = MONTHS[_DE_MONTHS[found["month"].casefold()]]
     return f"{_led(found.group(), _DE_LED)}{month} {found['year'] or ''}".strip()
 
 
@@ -188,18 +173,18 @@ def _es_weekday(found: re.Match[str], at: date) -> str:
     said = found.group().casefold()
     is_past, is_next = "pasado" in said, "viene" in said or "pr\u00f3ximo" in said
     which = "last" if is_past else "coming" if is_next else "this" if "este" in said else ""
-    day = _ENGLISH_DAYS[_ES_DAYS[found["day"].casefold()]]
+    day = DAYS[_ES_DAYS[found["day"].casefold()]]
     return f"{_led(said, _ES_LED)}{which} {day}".replace("  ", " ").strip()
 
 
 def _es_day(found: re.Match[str], at: date) -> str:
     nth = "1" if found["nth"].casefold() == "primero" else found["nth"]
-    month = _ENGLISH_MONTHS[_ES_MONTHS[found["month"].casefold()]]
+    month = MONTHS[_ES_MONTHS[found["month"].casefold()]]
     return f"{_led(found.group(), _ES_LED)}{nth} {month} {found['year'] or ''}".strip()
 
 
 def _es_month(found: re.Match[str], at: date) -> str:
-    month = _ENGLISH_MONTHS[_ES_MONTHS[found["month"].casefold()]]
+    month = MONTHS[_ES_MONTHS[found["month"].casefold()]]
     return f"{_led(found.group(), _ES_LED)}{month} {found['year'] or ''}".strip()
 
 
@@ -236,18 +221,18 @@ _FR_LED: Final = {"depuis": "since", "\u00e0 partir": "from", "d\u00e8s": "from"
 
 def _fr_weekday(found: re.Match[str], at: date) -> str:
     which = {"dernier": "last", "prochain": "coming"}.get((found["which"] or "").casefold(), "")
-    day = _ENGLISH_DAYS[_FR_DAYS[found["day"].casefold()]]
+    day = DAYS[_FR_DAYS[found["day"].casefold()]]
     return f"{_led(found.group(), _FR_LED)}{which} {day}".replace("  ", " ").strip()
 
 
 def _fr_day(found: re.Match[str], at: date) -> str:
     nth = "1" if found["nth"].casefold() in ("1er", "premier") else found["nth"]
-    month = _ENGLISH_MONTHS[_FR_MONTHS[found["month"].casefold()]]
+    month = MONTHS[_FR_MONTHS[found["month"].casefold()]]
     return f"{_led(found.group(), _FR_LED)}{nth} {month} {found['year'] or ''}".strip()
 
 
 def _fr_month(found: re.Match[str], at: date) -> str:
-    month = _ENGLISH_MONTHS[_FR_MONTHS[found["month"].casefold()]]
+    month = MONTHS[_FR_MONTHS[found["month"].casefold()]]
     return f"{_led(found.group(), _FR_LED)}{month} {found['year'] or ''}".strip()
 
 
@@ -298,7 +283,7 @@ def _zh_weekday(found: re.Match[str], at: date) -> str:
     day = "\u4e00\u4e8c\u4e09\u56db\u4e94\u516d\u65e5\u5929".index(found["day"]) % 7
     day = 6 if found["day"] in "\u65e5\u5929" else day
     if found["which"] is None:
-        return _ENGLISH_DAYS[day]
+        return DAYS[day]
     weeks = {"\u4e0a": -1, "\u4e0b": 1}.get(found["which"][0], 0)
     monday = at - timedelta(days=at.weekday())
     return (monday + timedelta(days=7 * weeks + day)).isoformat()
@@ -311,7 +296,7 @@ def _zh_day(found: re.Match[str], at: date) -> str:
     year = found["year"] or ""
     named = str(at.year + _ZH_YEARS[year]) if year in _ZH_YEARS else year.removesuffix("\u5e74")
     day = f"{_zh_number(found['nth'])} " if found["nth"] else ""
-    return f"{day}{_ENGLISH_MONTHS[month - 1]} {named}".strip()
+    return f"{day}{MONTHS[month - 1]} {named}".strip()
 
 
 def _zh_named(found: re.Match[str], at: date) -> str:
@@ -336,14 +321,14 @@ def _rule(
 _SPACE: Final = r"\s{1,3}"
 _SPACE_OR_NOT: Final = r"\s{0,3}"
 _YEAR: Final = r"(?P<year>(?:19|20)\d\d)\b"
-_MONTH: Final = rf"(?P<month>{'|'.join(_ENGLISH_MONTHS)})\b(?:,?{_SPACE}{_YEAR})?"
+_MONTH: Final = rf"(?P<month>{'|'.join(MONTHS)})\b(?:,?{_SPACE}{_YEAR})?"
 _DE_WHICH_ONE: Final = r"(?P<which>(?:letzt|vergangen|vorig|n\u00e4chst|kommend|dies)\w{1,3})"
 _DE_LEADING: Final = r"\b(?:(?:seit|ab|bis)(?:\s{1,3}(?:dem|zum))?|am|den|der|im|zum)\s{1,3}"
 _FR_LEADING: Final = r"(?:\b(?:depuis|ce|le|du|au|avant|pour)|\b\u00e0 partir d[eu]|\bd\u00e8s|\bjusqu['\u2019](?:au|\u00e0|en))\s{1,3}(?:le\s{1,3})?"
 _ES_LEADING: Final = r"\b(?:desde|a partir de|hasta|para|en|el|este|del)\s{1,3}(?:el\s{1,3})?"
 _RULES: Final = (
     _rule(
-        rf"\b(?P<nth>{'|'.join(_NTH)}){_SPACE}(?P<day>{'|'.join(_ENGLISH_DAYS)}){_SPACE}(?:in|of){_SPACE}{_MONTH}",
+        rf"\b(?P<nth>{'|'.join(_NTH)}){_SPACE}(?P<day>{'|'.join(DAYS)}){_SPACE}(?:in|of){_SPACE}{_MONTH}",
         _nth_weekday,
     ),
     _rule(rf"\b(?P<nth>{_any(_ORDINALS)}){_SPACE}of{_SPACE}{_MONTH}", _nth_of_month),
@@ -416,7 +401,7 @@ _RULES: Final = (
 )  # fmt: skip
 # Without one of these a text has no date in other words; most texts are not read further.
 MAY_BE_REWORDED: Final = re.compile(
-    rf"\b(?:{'|'.join(_NTH)}){_SPACE}(?:{'|'.join(_ENGLISH_DAYS)})\b|\b(?:{_any(_ORDINALS)})\b|\s['\u2019]\d\d\b|"
+    rf"\b(?:{'|'.join(_NTH)}){_SPACE}(?:{'|'.join(DAYS)})\b|\b(?:{_any(_ORDINALS)})\b|\s['\u2019]\d\d\b|"
     rf"\b(?:{_any(_FR_DAYS)}|{_any(_FR_MONTHS)}|(?:avant-)?hier|demain|(?:{_any(_FR_UNITS)})s?)\b|\b(?:{_any(_DE_DAYS)}|{_any(_DE_MONTHS)}|{_any(_ES_DAYS)}|{_any(_ES_MONTHS)}|"
     rf"(?:{'|'.join(_DE_UNITS)})(?:en|n|e|es)?|(?:{'|'.join(_ES_UNITS)})(?:es|s)?|(?:\u00fcber)?morgen|(?:vor)?gestern|ayer|anteayer|anoche|ma\u00f1ana)\b|"
     r"[\u4e00-\u9fff]",

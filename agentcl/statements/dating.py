@@ -10,7 +10,8 @@ from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from typing import Final
 
-from agentcl.statements.dates import Mention, Role, Tense, mentions, resolve
+from agentcl.statements.calendar_days import Tense
+from agentcl.statements.dates import Mention, mentions, resolve, role_of
 from agentcl.statements.dates_reworded import MAY_BE_REWORDED, reworded
 from agentcl.statements.periods import period
 
@@ -181,12 +182,7 @@ def _in_other_words(clause: str, at: datetime, tense: Tense) -> Iterator[Mention
         date = resolve(one.english, at, tense)
         if date is None:
             continue
-        role: Role = ""
-        if one.english.startswith(("since", "from")):
-            role = "since"
-        elif one.english.startswith("until"):
-            role = "until"
-        yield Mention(one.start, one.end, said, date, role)
+        yield Mention(one.start, one.end, said, date, role_of(one.english))
 
 
 def _borders(text: str) -> Iterator[tuple[int, int]]:

@@ -71,7 +71,6 @@ _LEMMA: Final = {**_others(), **LEMMA}
 FINITE: Final = frozenset(
     form for form, lemma in _LEMMA.items() if form != lemma and not form.endswith("ing")
 )
-PLAIN: Final = frozenset(_LEMMA.values())
 
 
 def lemma_of(form: str) -> str:

@@ -14,8 +14,9 @@ from typing import Final
 
 from agentcl.statements.answering import answer_of
 from agentcl.statements.asserting import is_same, told_of
+from agentcl.statements.calendar_days import Tense
 from agentcl.statements.clauses import clauses, person_in
-from agentcl.statements.dates import Mention, Tense, resolve
+from agentcl.statements.dates import Mention, resolve
 from agentcl.statements.dating import dated, said_in, tense_of
 from agentcl.statements.hearing import Sentence, sentences
 from agentcl.statements.orders import corrected, order_of, wish_of

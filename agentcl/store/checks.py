@@ -361,6 +361,12 @@ def check_time(moment: object, what: str) -> datetime | None:
         raise InvalidInput(f"{what} {moment!r} lies outside the years 1 to 9999 in UTC") from error
 
 
+def check_micros(moment: object, what: str) -> int | None:
+    """Return an aware datetime as microseconds since 1970, or None. Raises as `check_time`."""
+    checked = check_time(moment, what)
+    return None if checked is None else to_micros(checked)
+
+
 def check_validity(valid_from: object, valid_to: object) -> tuple[datetime | None, datetime | None]:
     """Return a validity interval [valid_from, valid_to).
 

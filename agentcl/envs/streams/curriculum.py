@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import random
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -93,7 +93,7 @@ def by_similarity(stream: TaskStream, similarity: Similarity, *, name: str) -> T
 
     Args:
         stream: all of one phase, and learned from.
-        similarity: of two items; greater is more alike (`token_similarity`, `vector_similarity`).
+        similarity: of two items; greater is more alike (`token_similarity`).
         name: of the similarity, for the order's name.
 
     Raises:
@@ -139,31 +139,6 @@ def token_similarity(text: Callable[[StreamItem], str]) -> Similarity:
     def similarity(one: StreamItem, other: StreamItem) -> float:
         either = tokens(one) | tokens(other)
         return len(tokens(one) & tokens(other)) / len(either) if either else 0.0
-
-    return similarity
-
-
-def vector_similarity(vectors: Mapping[str, Sequence[float]]) -> Similarity:
-    """Return the cosine of the vectors of two items' tasks; 0 for a vector of zeros.
-
-    Args:
-        vectors: by task id, all of one dimension.
-
-    Raises:
-        InvalidInput: from the similarity, if a task has no vector.
-    """
-
-    def vector(item: StreamItem) -> Sequence[float]:
-        if item.task.id not in vectors:
-            raise InvalidInput(
-                f"{item.task.id} has no vector; give one for each task of the stream"
-            )
-        return vectors[item.task.id]
-
-    def similarity(one: StreamItem, other: StreamItem) -> float:
-        first, second = vector(one), vector(other)
-        length = math.hypot(*first) * math.hypot(*second)
-        return sum(x * y for x, y in zip(first, second, strict=True)) / length if length else 0.0
 
     return similarity
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import secrets
 import threading
 import time
@@ -23,7 +22,6 @@ from agentcl.store.postgres.schema import SCOPE_SQL, settings_of
 from agentcl.store.records import ScopeView
 from agentcl.store.sql.tables import EVERYBODY
 
-logger = logging.getLogger(__name__)
 T = TypeVar("T")
 _RETRY_S: Final = 0.1  # between two tries to reach a server that went away
 _RESTS: Final = 1.0  # as long as a step of a long work took, others have their turn

@@ -9,9 +9,10 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from agentcl.guidance.kept import seqs_of
 from agentcl.guidance.rules import GuidanceRules
 from agentcl.guidance.snapshot import FORMAT
-from agentcl.guidance.state import GuidanceState, seqs_of
+from agentcl.guidance.state import GuidanceState
 from agentcl.store.episodes import (
     Decision,
     Episode,

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agentcl.statements.dates import Mention, Tense, mentions, resolve
+from agentcl.statements.calendar_days import Tense
+from agentcl.statements.dates import Mention, mentions, resolve
 from agentcl.statements.periods import period
 
 # Said on a Friday evening.

@@ -73,6 +73,13 @@ def test_a_date_stands_where_it_was_said() -> None:
     assert text[second.start : second.end].endswith("next Friday")
 
 
+@pytest.mark.parametrize(
+    ("text", "role"), [("Since '24 I row.", "since"), ("I have the flat till '26.", "until")]
+)
+def test_a_short_year_tells_what_begins_or_ends_then(text: str, role: str) -> None:
+    assert [one.role for one in dated(text, FRIDAY)] == [role]
+
+
 def test_a_verb_of_the_past_does_not_carry_a_near_date_back_a_year() -> None:
     assert tense_of("the exam was moved") == "past"
     (found,) = dated("The exam was moved to the 26th of July.", FRIDAY)

@@ -36,7 +36,6 @@ from agentcl.envs.streams.curriculum import (
     first_text,
     oracle_steps,
     token_similarity,
-    vector_similarity,
 )
 from agentcl.envs.streams.stream import StreamItem, TaskStream, load_stream, save_stream
 from agentcl.errors import InvalidInput, LoadError
@@ -476,7 +475,7 @@ def test_a_walk_goes_to_the_nearest_that_is_left() -> None:
     assert by_similarity(stream_of(), lambda a, b: 0, name="place").items == ()
 
 
-def test_likeness_of_tokens_and_of_vectors_by_hand() -> None:
+def test_likeness_of_tokens_by_hand() -> None:
     one, other, none = stream_of(1, 2, 3)
     texts = {1: "The queue is slow.", 2: "the cache IS slow", 3: "!"}
     tokens = token_similarity(lambda item: texts[item.seed])
@@ -484,11 +483,6 @@ def test_likeness_of_tokens_and_of_vectors_by_hand() -> None:
     assert tokens(one, other) == pytest.approx(3 / 5)
     assert tokens(one, none) == 0
     assert tokens(none, none) == 0
-    cosine = vector_similarity({one.task.id: [1, 0], other.task.id: [3, 4], none.task.id: [0, 0]})
-    assert cosine(one, other) == pytest.approx(0.6)
-    assert cosine(one, none) == 0
-    with pytest.raises(InvalidInput, match="w/f/9 has no vector"):
-        cosine(one, StreamItem(Task("w", "f", 9), 9))
 
 
 def test_incidents_that_read_alike_come_together() -> None:
