@@ -125,6 +125,15 @@ def test_every_room_is_in_the_table() -> None:
     assert {room(module) for module in trees() if module != "agentcl"} <= set(ARROWS)
 
 
+def test_a_module_fits_into_a_head() -> None:
+    """The one that is longer holds the help of every verb of `Memory`."""
+    lines = {
+        path.relative_to(PACKAGE).as_posix(): path.read_text("utf-8").count("\n")
+        for path in PACKAGE.rglob("*.py")
+    }
+    assert {name for name, count in lines.items() if count > 500} == {"memory/memory.py"}
+
+
 def circles() -> list[frozenset[str]]:
     """Return the sets of modules that reach one another (Tarjan 1972)."""
     reached: dict[str, set[str]] = {module: set() for module in trees()}

@@ -37,7 +37,8 @@ def test_a_sentence_typed_otherwise_says_the_same() -> None:
 
 @pytest.mark.skipif(not is_installed(), reason="the model needs agentcl[local]")
 def test_what_is_written_is_what_was_trained(tmp_path: Path) -> None:
-    from training.statements.read import measured, report, save, train
+    from training.statements.read import save, train
+    from training.statements.values import measured, report
 
     sentences = load()[:24]
     model = train(sentences, epochs=45, rate=3e-3, seed=0)

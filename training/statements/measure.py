@@ -21,7 +21,8 @@ from agentcl.statements.slots import USER, subject_key
 from agentcl.statements.tagging import WEIGHTS, StatementTagger, Tagged
 from agentcl.store.conversations import Turn
 from agentcl.text.terms import terms
-from training.statements.talks import Session, Talk, load_talks
+from training.statements import values
+from training.statements.talks import Session, Talk, labelled, load_talks
 
 SURE: Final = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
 Reader = Callable[[Sequence[Turn]], Digested]
@@ -96,6 +97,10 @@ def report(counts: Counter[str]) -> str:
 
 def show(talks: Sequence[Talk], tagger: StatementTagger) -> None:
     """Print how well rules read conversations, and rules with the model, by how sure it has to be."""
+    pieces = labelled(talks)
+    for sure in SURE:
+        told = values.report(values.measured(tagger, pieces, sure))
+        print(f"values, sure {sure}: {told}", flush=True)
     rules = RuleDigester()
     print(f"rules: {report(total(talks, lambda turns: rules.digest(turns, ())))}", flush=True)
     for sure in SURE:

@@ -38,6 +38,7 @@ from agentcl.statements.tagging import (
 from training.statements import measure
 from training.statements.sentences import Labelled, Target, load, target, varied
 from training.statements.talks import labelled, load_talks
+from training.statements.values import measured, report
 
 JOINED: Final = 6  # upper layers that are trained
 WIDTH: Final = 384
@@ -175,50 +176,6 @@ def save(model: Model, file: Path) -> None:
     save_file(packed(model.held), file)
 
 
-def measured(tagger: StatementTagger, sentences: Sequence[Labelled], sure: float) -> Counter[str]:
-    """Return how many values are found, and of these how many have the right slot, owner and end."""
-    told: Counter[str] = Counter()
-    found = tagger.read([(one.before, one.text) for one in sentences], sure=sure)
-    for one, given in zip(sentences, found, strict=True):
-        wanted = list({said.value: said for said in one.says}.values())
-        told["wanted"] += len(wanted)
-        told["given"] += len(given)
-        for said in wanted:
-            like = max(given, key=lambda other: _likeness(said.value, other.value), default=None)
-            if like is None or _likeness(said.value, like.value) < 0.5:
-                continue
-            told["found"] += 1
-            told["same words"] += like.value == said.value
-            told["slot"] += like.slot == said.slot
-            told["who"] += _bare(like.who) == _bare(said.who)
-            told["ended"] += like.ended == said.ended
-            told["when"] += like.when == said.when
-    return told
-
-
-def _bare(who: str) -> str:
-    return who.lower().removeprefix("my ")
-
-
-def _likeness(one: str, other: str) -> float:
-    words = Counter(one.lower().split()), Counter(other.lower().split())
-    return 2 * (words[0] & words[1]).total() / (words[0].total() + words[1].total())
-
-
-def report(told: Counter[str]) -> str:
-    """Return a line of shares in percent."""
-    found = told["found"]
-    f1 = 200 * found / max(1, told["wanted"] + told["given"])
-    shares = ", ".join(
-        f"{name} {100 * told[name] / max(1, found):.0f}"
-        for name in ("same words", "slot", "who", "ended", "when")
-    )
-    return (
-        f"found {100 * found / max(1, told['wanted']):.1f} of {told['wanted']}, "
-        f"right {100 * found / max(1, told['given']):.1f} of {told['given']}, F1 {f1:.1f}; of these {shares}"
-    )
-
-
 def main() -> None:
     """Train and write, or measure."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
@@ -230,7 +187,6 @@ def main() -> None:
         "--folds", type=int, help="leave so many parts out in turns, and measure on them"
     )
     parser.add_argument("--only", type=int, help="only the first so many folds")
-    parser.add_argument("--weights", type=Path, help="measure these on the first part, untrained")
     asked = parser.parse_args()
     talks = {talk.title: talk for talk in load_talks()}
     groups = [("", [one]) for one in load()]
@@ -244,25 +200,20 @@ def main() -> None:
         return
     order = random.Random(1).sample(groups, len(groups))
     told = {sure: Counter[str]() for sure in (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)}
-    for fold in range(1 if asked.weights else asked.only or asked.folds):
+    for fold in range(asked.only or asked.folds):
         apart = order[fold :: asked.folds]
         left = [one for _, group in apart for one in group]
-        file = asked.weights or asked.out.with_suffix(".fold")
-        if not asked.weights:
-            kept = [
-                one
-                for at, (_, group) in enumerate(order)
-                if at % asked.folds != fold
-                for one in group
-            ]
-            save(train(kept, epochs=asked.epochs, rate=asked.rate, seed=asked.seed), file)
+        file = asked.out.with_suffix(".fold")
+        kept = [
+            one for at, (_, group) in enumerate(order) if at % asked.folds != fold for one in group
+        ]
+        save(train(kept, epochs=asked.epochs, rate=asked.rate, seed=asked.seed), file)
         tagger = StatementTagger(file)
         for sure, counts in told.items():
             counts.update(measured(tagger, left, sure))
             print(f"fold {fold}, sure {sure}: {report(counts)}", flush=True)
         measure.show([talks[title] for title, _ in apart if title], tagger)
-        if not asked.weights and asked.only is None:
-            file.unlink()
+        file.unlink()
 
 
 if __name__ == "__main__":
