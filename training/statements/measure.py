@@ -24,7 +24,7 @@ from agentcl.text.terms import terms
 from training.statements import values
 from training.statements.talks import Session, Talk, labelled, load_talks
 
-SURE: Final = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
+SURE: Final = (0.4, 0.5, 0.6)
 Reader = Callable[[Sequence[Turn]], Digested]
 
 
@@ -98,12 +98,11 @@ def report(counts: Counter[str]) -> str:
 def show(talks: Sequence[Talk], tagger: StatementTagger) -> None:
     """Print how well rules read conversations, and rules with the model, by how sure it has to be."""
     pieces = labelled(talks)
-    for sure in SURE:
-        told = values.report(values.measured(tagger, pieces, sure))
-        print(f"values, sure {sure}: {told}", flush=True)
     rules = RuleDigester()
     print(f"rules: {report(total(talks, lambda turns: rules.digest(turns, ())))}", flush=True)
     for sure in SURE:
+        told = values.report(values.measured(tagger, pieces, sure))
+        print(f"values, sure {sure}: {told}", flush=True)
         both = LearnedDigester(tagger, sure=sure)
         counts = total(talks, lambda turns, by=both: by.digest(turns, ()))  # type: ignore[misc]
         print(f"with the model, sure {sure}: {report(counts)}", flush=True)
