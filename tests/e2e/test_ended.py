@@ -13,11 +13,13 @@ pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
 ENVIRONMENT = {**os.environ, "AGENTCL_ENCODER": "hashing"}
 ENDING = (signal.SIGTERM, signal.SIGHUP)
 COMMAND = "from agentcl.cli.main import main; main()"
+# Who runs the tests may ignore some of them, as nohup does, and a child begins as its parent is.
+USUAL = "import signal; [signal.signal(one, signal.SIG_DFL) for one in (signal.SIGTERM, signal.SIGHUP)]\n"
 
 
 def started(script: str, *arguments: str, folder: Path) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
-        [sys.executable, "-c", script, *arguments],
+        [sys.executable, "-c", USUAL + script, *arguments],
         cwd=folder,
         env=ENVIRONMENT,
         stdin=subprocess.PIPE,
