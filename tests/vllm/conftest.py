@@ -14,7 +14,7 @@ LONG_AGO = datetime.now(UTC) - timedelta(days=90)
 
 @pytest.fixture(scope="module")
 def base(tiny_llama: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny_llama(tmp_path_factory.mktemp("base") / BASE)
+    return tiny_llama(tmp_path_factory.mktemp("base") / BASE, context=4096)
 
 
 @pytest.fixture(scope="module")

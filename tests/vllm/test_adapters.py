@@ -73,7 +73,7 @@ def vllm(base: Path) -> Iterator[VllmServer]:
         python=PYTHON,
         lora=True,
         arguments=(
-            *SMALL_ARGUMENTS, "--dtype", "float32", "--enforce-eager", "--max-model-len", "1024",
+            *SMALL_ARGUMENTS, "--dtype", "float32", "--enforce-eager", "--max-model-len", "4096",
             "--max-loras", "2", "--max-lora-rank", "16",
         ),
         environment={**SMALL_ENVIRONMENT, "HF_HUB_OFFLINE": "1"},
