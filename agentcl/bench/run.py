@@ -38,6 +38,7 @@ from agentcl.bench.questions import ask_questions
 from agentcl.bench.rows import Part, ResultRow
 from agentcl.bench.settings import RunSettings
 from agentcl.bench.streams import build_stream, expert_streams
+from agentcl.bench.threads import computing_with
 from agentcl.envs.base import Bounded
 from agentcl.envs.domains.incidents.domain import VOICE
 from agentcl.envs.domains.incidents.responder import Responder
@@ -354,9 +355,11 @@ def _side_by_side(
     follow = _Follower(
         [folder.row_file(part.baseline, part.seed, part.alone) for part in parts], on_row
     )
-    arguments = (stop, os.getpid(), max(1, (os.cpu_count() or 1) // workers))
     ended: dict[Part, PartEnded] = {}
-    with ProcessPoolExecutor(workers, context, _prepare, arguments) as pool:
+    with (
+        computing_with(max(1, (os.cpu_count() or 1) // workers)),
+        ProcessPoolExecutor(workers, context, _prepare, (stop, os.getpid())) as pool,
+    ):
         work_in(
             pool,
             parts,
@@ -424,13 +427,11 @@ _stop: Event | None = None
 _parent = 0
 
 
-def _prepare(stop: Event, parent: int, threads: int) -> None:
-    """Make a worker: Ctrl-C is its parent's to handle, and processors are shared."""
+def _prepare(stop: Event, parent: int) -> None:
+    """Make a worker: Ctrl-C is its parent's to handle."""
     global _stop, _parent
     _stop, _parent = stop, parent
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-        os.environ.setdefault(name, str(threads))
 
 
 def _run_in_worker(path: Path, part: Part) -> tuple[Part, PartEnded]:
