@@ -223,56 +223,59 @@ class Interrupting:
         return [pack([1.0] * self.dim)] * len(texts)
 
 
-@pytest.mark.parametrize("other", ["sync", "add", "move", "delete", "forget"])
-def test_two_that_follow_a_folder_at_once_lose_nothing_and_double_nothing(
-    tmp_path: Path, folder: Path, write: Write, other: str
-) -> None:
+@pytest.fixture
+def followers(tmp_path: Path) -> Iterator[tuple[Memory, Memory, Interrupting]]:
+    """One memory, opened twice, and who interrupts the first."""
     encoder = Interrupting()
     with (
         Memory(tmp_path / "m", encoder=encoder) as memory,
         Memory(tmp_path / "m", encoder=Interrupting()) as second,
     ):
-        write("a.txt", "a")
-        write("n.txt", "the same under another name")
-        write("s.txt", "stays")
-        gone, kept = write("z.txt", "gone"), (folder / "s.txt").as_posix()
-        memory.sync(folder)
-        before, after = (folder / "n.txt"), (folder / "r.txt")
-        acts: dict[str, Callable[[], object]] = {
-            "sync": lambda: second.sync(folder),
-            "add": lambda: second.add_many([Draft(text=after.read_text(), uri=after.as_posix())]),
-            "move": lambda: second.move(before.as_posix(), after.as_posix()),
-            "delete": lambda: (second.delete(uri=kept), second.delete(uri=gone.as_posix())),
-            "forget": lambda: second.forget(second.get(uri=kept).id, second.get(uri=before.as_posix()).id),
-        }  # fmt: skip
-        write("a.txt", "changed")  # read first, and encoded at once
-        before.rename(after)
-        gone.unlink()
-        encoder.act = acts[other]
-        memory.sync(folder)
-        uris = sorted(record.uri for record in memory.list(kind="document"))  # type: ignore[attr-defined]
-        assert uris == [(folder / name).as_posix() for name in ("a.txt", "r.txt", "s.txt")]
-        assert texts(memory) == {"changed", "the same under another name", "stays"}
-        assert memory.store.examine().is_healthy
-        assert memory.sync(folder).unchanged == 3
+        yield memory, second, encoder
+
+
+@pytest.mark.parametrize("other", ["sync", "add", "move", "delete", "forget"])
+def test_two_that_follow_a_folder_at_once_lose_nothing_and_double_nothing(
+    followers: tuple[Memory, Memory, Interrupting], folder: Path, write: Write, other: str
+) -> None:
+    memory, second, encoder = followers
+    write("a.txt", "a")
+    write("n.txt", "the same under another name")
+    write("s.txt", "stays")
+    gone, kept = write("z.txt", "gone"), (folder / "s.txt").as_posix()
+    memory.sync(folder)
+    before, after = (folder / "n.txt"), (folder / "r.txt")
+    acts: dict[str, Callable[[], object]] = {
+        "sync": lambda: second.sync(folder),
+        "add": lambda: second.add_many([Draft(text=after.read_text(), uri=after.as_posix())]),
+        "move": lambda: second.move(before.as_posix(), after.as_posix()),
+        "delete": lambda: (second.delete(uri=kept), second.delete(uri=gone.as_posix())),
+        "forget": lambda: second.forget(second.get(uri=kept).id, second.get(uri=before.as_posix()).id),
+    }  # fmt: skip
+    write("a.txt", "changed")  # read first, and encoded at once
+    before.rename(after)
+    gone.unlink()
+    encoder.act = acts[other]
+    memory.sync(folder)
+    uris = sorted(record.uri for record in memory.list(kind="document"))  # type: ignore[attr-defined]
+    assert uris == [(folder / name).as_posix() for name in ("a.txt", "r.txt", "s.txt")]
+    assert texts(memory) == {"changed", "the same under another name", "stays"}
+    assert memory.store.examine().is_healthy
+    assert memory.sync(folder).unchanged == 3
 
 
 def test_what_is_under_another_name_by_now_is_not_deleted(
-    tmp_path: Path, folder: Path, write: Write
+    followers: tuple[Memory, Memory, Interrupting], folder: Path, write: Write
 ) -> None:
-    encoder = Interrupting()
-    with (
-        Memory(tmp_path / "m", encoder=encoder) as memory,
-        Memory(tmp_path / "m", encoder=Interrupting()) as second,
-    ):
-        write("a.txt", "a")
-        gone = write("z.txt", "z")
-        memory.sync(folder)
-        write("a.txt", "changed")
-        gone.unlink()
-        encoder.act = lambda: second.move(gone.as_posix(), "elsewhere")
-        memory.sync(folder)
-        assert texts(memory) == {"changed", "z"}
+    memory, second, encoder = followers
+    write("a.txt", "a")
+    gone = write("z.txt", "z")
+    memory.sync(folder)
+    write("a.txt", "changed")
+    gone.unlink()
+    encoder.act = lambda: second.move(gone.as_posix(), "elsewhere")
+    memory.sync(folder)
+    assert texts(memory) == {"changed", "z"}
 
 
 def test_a_file_and_a_link_to_it_are_one_document(
