@@ -31,6 +31,7 @@ from agentcl.store.checks import (
     check_text,
     check_time,
     check_unicode,
+    check_usage,
 )
 from agentcl.store.conversations import (
     Conversation,
@@ -46,7 +47,6 @@ from agentcl.store.episodes import Decision, Episode, Guidance, Reflection, Step
 from agentcl.store.records import OWN_KINDS, Document, Extraction, Fact, Passage, Record, to_micros
 from agentcl.store.rows import FIRST_MOMENT
 from agentcl.store.ulid import is_ulid
-from agentcl.store.usage import Usage
 
 # By kind, what is a label: of bounded length, and without NUL.
 _LABELS: Final = {
@@ -199,15 +199,8 @@ def _check_episode(episode: Episode) -> None:
         if not 0 <= coin.probability <= 1:
             raise InvalidInput(f"a probability of {coin.probability}")
     for usage in episode.usage.values():
-        _check_usage(usage)
+        check_usage(usage)
     _check_key(episode, None)
-
-
-def _check_usage(usage: Usage) -> None:
-    for name in ("calls", "prompt_tokens", "completion_tokens"):
-        check_count(getattr(usage, name), name, least=0)
-    if not usage.duration_s >= 0:
-        raise InvalidInput(f"a duration of {usage.duration_s} s")
 
 
 def _check_lesson(guidance: Guidance, *, is_trusted: bool) -> None:
@@ -231,7 +224,7 @@ def _check_reflection(reflection: Reflection) -> None:
     for one in reflection.stated:
         if one.claim not in CLAIMS and not one.refusal:
             raise InvalidInput(f"a lesson's claim is one of {', '.join(CLAIMS)}, not {one.claim!r}")
-    _check_usage(reflection.usage)
+    check_usage(reflection.usage)
     _check_key(reflection, None)
 
 

@@ -21,7 +21,8 @@ from agentcl.memory.opened import Opened
 from agentcl.memory.routing import AdapterRoute
 from agentcl.memory.stretches import Finder
 from agentcl.memory.trials import settle_after
-from agentcl.store.checks import WriteScope, check_count, check_score
+from agentcl.store import checks
+from agentcl.store.checks import WriteScope
 from agentcl.store.episodes import AdapterCoin, Episode, Exposure, Step
 from agentcl.store.records import Scope, ScopeView
 from agentcl.store.usage import NO_USAGE, Usage
@@ -215,7 +216,7 @@ class EpisodeRecorder:
             InvalidInput: if the episode is over, or `demonstrations` is no number from 0 on.
         """
         self._check_open()
-        check_count(demonstrations, "demonstrations", least=0)
+        checks.check_count(demonstrations, "demonstrations", least=0)
         state, view = self._state(), self.scope.view()
         seen = read_of(f"{situation}\n{about_to}" if about_to else situation)
         standing = [id for id in self._shown if id in state.lessons] if about_to else []
@@ -388,6 +389,9 @@ class EpisodeRecorder:
             reward: what the world gave for it.
             thought: what it said before.
             by: who chose the action.
+
+        Raises:
+            InvalidInput: if the episode is over, or what is told is no text or no finite number; nothing is stored then.
         """
         self._check_open()
         step = Step(
@@ -395,25 +399,28 @@ class EpisodeRecorder:
             scope=self.scope,
             sources=(self.id,) if self.id else (),
             ordinal=len(self.steps),
-            seen=seen,
-            action=action,
-            outcome=outcome,
-            reward=reward,
-            thought=thought,
-            by=by,
+            seen=checks.check_unicode(seen, "seen"),
+            action=checks.check_unicode(action, "action"),
+            outcome=checks.check_unicode(outcome, "outcome"),
+            reward=checks.check_number(reward, "reward"),
+            thought=checks.check_unicode(thought, "thought"),
+            by=checks.check_unicode(by, "by"),
             guidance=self._shown,
             memories=self._documents,
         )
-        if reward <= 0:
-            self._in_vain[action] = self._in_vain.get(action, 0) + 1
         if not self.is_frozen:
             step = self._records.create(step)
+        if step.reward <= 0:
+            self._in_vain[action] = self._in_vain.get(action, 0) + 1
         self.steps.append(step)
         return step
 
     def spend(self, role: str, usage: Usage) -> None:
-        """Add what a role asked of a model, such as the `usage` of its reply."""
-        self._usage[role] = self._usage.get(role, NO_USAGE) + usage
+        """Add what a role asked of a model, such as the `usage` of its reply. Raises InvalidInput for what is none."""
+        spent = self._usage.get(checks.check_unicode(role, "role"), NO_USAGE) + checks.check_usage(
+            usage
+        )
+        self._usage[role] = spent
 
     @property
     def usage(self) -> Mapping[str, Usage]:
@@ -440,7 +447,7 @@ class EpisodeRecorder:
             InvalidInput: if the score is none from 0 to 1; the episode stays open.
         """
         self._check_open()
-        checked = check_score(score)
+        checked = checks.check_score(score)
         if is_success is None and checked is not None:
             is_success = checked >= 0.5
         self.record = self._closed(
@@ -470,11 +477,10 @@ class EpisodeRecorder:
             usage=self._usage,
             **changes,  # type: ignore[arg-type]  # fields of an episode
         )
+        # Who could not be told how it ended may be told again.
+        stored = ended if self.is_frozen else self._records.revise(ended)
         self._is_over = True
-        if self.is_frozen:
-            return ended
-        stored = self._records.revise(ended)
-        if stored.adapters:
+        if stored.adapters and not self.is_frozen:
             settle_after(self._records, self._state(), stored.adapters, stored.score)
         return stored
 

@@ -27,6 +27,7 @@ from agentcl.store.checks import (
     check_score,
     check_text,
     check_unicode,
+    check_usage,
 )
 from agentcl.store.episodes import Episode, Step
 from agentcl.store.records import from_micros
@@ -219,9 +220,10 @@ class Episodes:
         return scored
 
     def spend(self, episode: Episode, role: str, usage: Usage) -> Episode:
-        """Note what a role asked of a model for an episode that is over; return its next version."""
+        """Note what a role asked of a model for an episode that is over; return its next version. Raises InvalidInput."""
         self._bound.check(episode.scope)
-        return self._opened.revise(replace(episode, usage={**episode.usage, role: usage}))
+        spent = {**episode.usage, check_unicode(role, "role"): check_usage(usage)}
+        return self._opened.revise(replace(episode, usage=spent))
 
     def list(
         self, *, chosen: Filter | None = None, limit: int | None = None, **scope: Unpack[ReadScope]

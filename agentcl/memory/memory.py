@@ -95,11 +95,12 @@ class Memory:
         passage_limit: the longest passage in characters.
         graph: how `mode="graph"` looks for passages.
         read_only: never change what is stored (SQLite may still keep its own `-wal` and `-shm`).
-        clock: microseconds since 1970; for tests and replays.
+        clock: returns microseconds since 1970, as an int; for tests and replays.
 
     Raises:
         ConfigError: if a setting cannot be used; NotTrusted, if a settings file may not say it before you
             confirm it.
+        InvalidInput: if the clock cannot be called; and from a verb, if it returns what is no moment until the year 9999.
         EncoderMismatch: if the folder was filled with another encoder.
         StoreUnavailable: (or a subclass) if the folder cannot be opened.
     """

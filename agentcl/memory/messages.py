@@ -21,6 +21,7 @@ from agentcl.store.checks import (
     check_label,
     check_time,
     check_unicode,
+    shown,
 )
 from agentcl.store.records import EPOCH
 
@@ -207,13 +208,13 @@ def _parsed(value: object) -> datetime | None:
             return value
         case bool():
             return None
-        case int() | float() if math.isfinite(value):
-            seconds = value / 1_000 if abs(value) >= _MILLISECONDS else value
+        case int() | float() if not (isinstance(value, float) and not math.isfinite(value)):
             try:
+                seconds = value / 1_000 if abs(value) >= _MILLISECONDS else value
                 return EPOCH + timedelta(seconds=seconds)
             except OverflowError as error:
                 raise InvalidInput(
-                    f"the time {value!r} lies outside the years 1 to 9999"
+                    f"the time {shown(value)} lies outside the years 1 to 9999"
                 ) from error
         case str():
             try:

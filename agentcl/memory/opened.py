@@ -40,7 +40,7 @@ from agentcl.retrieval.folders import FOLDER, claim, clear, home
 from agentcl.retrieval.graph.settings import GraphSettings
 from agentcl.store.backends import Place, folder_for_memory, holds_store, open_store
 from agentcl.store.records import Compression, Record, ScopeView, now_micros
-from agentcl.store.rows import EncoderSpec, content_hash, mismatch, readable
+from agentcl.store.rows import EncoderSpec, checked_clock, content_hash, mismatch, readable
 from agentcl.store.vectors import unpack
 from agentcl.store.writing import Writing
 
@@ -104,7 +104,7 @@ class Opened:
         is_folder = isinstance(self.place, Path)
         if not (is_folder and holds_store(self.place)):  # before a folder is made for it
             self._check_known(encoder)
-        self.clock = clock
+        self.clock = checked_clock(clock)
         self.graph_settings = graph or GraphSettings()
         self.lock = threading.RLock()
         # Who does jobs: extractors with how many passages each reads at once, digesters, summarisers, codecs, and
@@ -131,7 +131,7 @@ class Opened:
             busy_timeout_s=self.setting("busy_timeout_s"),
             durability=self.setting("durability"),
             read_only=read_only,
-            clock=clock,
+            clock=self.clock,
         )
         self.path: Path = self.journal.folder  # of what lies beside the journal
         own = weakref.proxy(self)  # in no circle, what nobody closed goes with its last reference

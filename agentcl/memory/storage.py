@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -35,6 +34,7 @@ from agentcl.store.checks import (
     WriteScope,
     check_count,
     check_micros,
+    check_number,
     check_path,
     check_unicode,
 )
@@ -131,9 +131,8 @@ class Storage:
         """
         view = self._bound.subtree(scope)
         check_count(after, "after", least=0)
-        if not isinstance(timeout_s, int | float) or not 0 <= timeout_s < math.inf:
-            raise InvalidInput(f"timeout_s={timeout_s!r} is no number of seconds, 0 or more")
-        journal, deadline = self._opened.journal, time.monotonic() + timeout_s
+        journal = self._opened.journal
+        deadline = time.monotonic() + check_number(timeout_s, "timeout_s", least=0)
         while True:
             left_s = max(0.0, deadline - time.monotonic())
             last = journal.wait(after, timeout_s=left_s, should_stop=should_stop)

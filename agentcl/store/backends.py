@@ -12,6 +12,7 @@ from agentcl.errors import ConfigError, StoreReadOnly, StoreUnavailable, needs
 from agentcl.store.base import Store
 from agentcl.store.postgres.address import Address, is_address, parse
 from agentcl.store.records import now_micros
+from agentcl.store.rows import checked_clock
 from agentcl.store.sql.reading import SqlStore
 from agentcl.store.sqlite.connecting import Durability
 from agentcl.store.sqlite.store import FILE, SqliteStore
@@ -48,12 +49,14 @@ def open_store(
         durability: "full" survives a power cut after each write; "normal" may lose the last writes
             in a power cut, but nothing in a crash of the process. A database has a setting of its own.
         read_only: never write, not even to migrate.
-        clock: microseconds since 1970; record times rise strictly even when it steps back.
+        clock: microseconds since 1970, as an int; record times rise strictly even when it steps back.
 
     Raises:
+        InvalidInput: if the clock is none; and from a verb, whenever it tells what is no moment until the year 9999.
         StoreUnavailable: (or a subclass) if it cannot be opened.
         MissingExtra: if what it needs is not installed.
     """
+    clock = checked_clock(clock)
     if isinstance(place, Address):
         with _needed():
             from agentcl.store.postgres.store import PostgresStore

@@ -9,7 +9,9 @@ import os
 import re
 import sys
 from collections.abc import Collection, Iterable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
+from numbers import Real
 from operator import index
 from pathlib import Path
 from types import FrameType
@@ -26,6 +28,7 @@ MAX_SCOPE: Final = 1_000  # characters of a tenant, user, agent or session
 MAX_METADATA: Final = 262_144  # characters of metadata as JSON
 MAX_DEPTH: Final = 32  # levels of nesting in metadata
 _INT64: Final = 1 << 63
+_EXACT: Final = 1 << 53  # up to here every reader of JSON has whole numbers exactly
 _LOCK: Final = re.compile("[a-z0-9-]+")
 _MOST: Final = 1 << 31  # of anything that is counted
 _SHOWN: Final = 60  # characters of a wrong value in a message
@@ -89,7 +92,7 @@ def check_lock(name: str) -> str:
 def check_a(value: object, kind: type[T], what: str) -> T:
     """Return a value of a type. Raises InvalidInput."""
     if not isinstance(value, kind):
-        raise InvalidInput(f"{what} must be a {kind.__name__}, not {_shown(value)}")
+        raise InvalidInput(f"{what} must be a {kind.__name__}, not {shown(value)}")
     return value
 
 
@@ -105,7 +108,7 @@ def check_each(values: object, what: str, kinds: str) -> Iterable[Any]:
         InvalidInput: if it is a string, bytes, a mapping, or holds nothing at all.
     """
     if isinstance(values, str | bytes | bytearray | Mapping) or not isinstance(values, Iterable):
-        raise InvalidInput(f"{what} must be a list of {kinds}, not {_shown(values)}")
+        raise InvalidInput(f"{what} must be a list of {kinds}, not {shown(values)}")
     return values
 
 
@@ -116,7 +119,7 @@ def check_count(value: object, what: str, *, least: int = 1) -> int:
     except TypeError:
         number = None
     if number is None or isinstance(value, bool):
-        raise InvalidInput(f"{what} must be a whole number, not {_shown(value)}")
+        raise InvalidInput(f"{what} must be a whole number, not {shown(value)}")
     if number < least:
         raise InvalidInput(f"{what} must be at least {least}, and is {number}")
     return min(number, _MOST)
@@ -125,24 +128,27 @@ def check_count(value: object, what: str, *, least: int = 1) -> int:
 def check_choice(value: object, choices: Collection[str], what: str) -> str:
     """Return one of several words. Raises InvalidInput."""
     if not isinstance(value, str) or value not in choices:
-        raise InvalidInput(f"{what} must be one of {', '.join(choices)}, not {_shown(value)}")
+        raise InvalidInput(f"{what} must be one of {', '.join(choices)}, not {shown(value)}")
     return value
 
 
 def check_path(path: object) -> Path:
     """Return the path of a file or folder. Raises InvalidInput."""
     if not isinstance(path, str | os.PathLike) or isinstance(os.fspath(path), bytes):
-        raise InvalidInput(f"a path must be a string or a Path, not {_shown(path)}")
+        raise InvalidInput(f"a path must be a string or a Path, not {shown(path)}")
     if not str(path) or "\0" in str(path):
         raise InvalidInput(f"{path!r} is no path; name a file or folder")
     return Path(path)
 
 
-def _shown(value: object) -> str:
+def shown(value: object) -> str:
     """Return what was given, in few words."""
-    shown = repr(value)
+    try:
+        said = repr(value)
+    except ValueError:  # a whole number of thousands of digits
+        return f"{type(value).__name__} of very many digits"
     of_type = "" if value is None else f"{type(value).__name__} "
-    return f"{of_type}{shown if len(shown) <= _SHOWN else shown[: _SHOWN - 1] + '…'}"
+    return f"{of_type}{said if len(said) <= _SHOWN else said[: _SHOWN - 1] + '…'}"
 
 
 def _check_scope_field(value: object, what: str) -> str:
@@ -157,15 +163,39 @@ def _check_scope_field(value: object, what: str) -> str:
     return checked
 
 
+def check_number(value: object, what: str, *, least: float = -math.inf) -> float:
+    """Return a finite number as a float. Raises InvalidInput."""
+    number = math.nan
+    if isinstance(value, Real) and not isinstance(value, bool):
+        with suppress(OverflowError):  # a whole number beyond all floats
+            number = float(value)
+    if not (math.isfinite(number) and number >= least):
+        bound = "" if least == -math.inf else f", {least:g} or more"
+        raise InvalidInput(f"{what} must be a finite number{bound}, not {shown(value)}")
+    return number
+
+
 def check_score(score: float | None) -> float | None:
     """Return a score that can be kept. Raises InvalidInput."""
     if score is None:
         return None
     if isinstance(score, bool) or not isinstance(score, int | float) or not 0 <= score <= 1:
         raise InvalidInput(
-            f"a score of {score!r}; give a number from 0 to 1, or None if nobody knows it yet"
+            f"a score of {shown(score)}; give a number from 0 to 1, or None if nobody knows it yet"
         )
     return float(score)
+
+
+def check_usage(usage: Usage) -> Usage:
+    """Return what calls to models took. Raises InvalidInput if it is no `Usage`, or counts less than nothing."""
+    if not isinstance(usage, Usage):
+        raise InvalidInput(f"usage must be a Usage, not {shown(usage)}")
+    for name in ("calls", "prompt_tokens", "completion_tokens"):
+        count: object = getattr(usage, name)
+        if type(count) is not int or not 0 <= count < _EXACT:
+            raise InvalidInput(f"{name} must be a whole number, 0 or more, not {shown(count)}")
+    check_number(usage.duration_s, "duration_s", least=0)
+    return usage
 
 
 class WriteScope(TypedDict, total=False):

@@ -15,8 +15,8 @@ from itertools import product
 from types import NoneType
 from typing import Any, Final, Literal, NamedTuple
 
-from agentcl.errors import StoreCorrupt
-from agentcl.store.checks import canonical_json
+from agentcl.errors import InvalidInput, StoreCorrupt
+from agentcl.store.checks import canonical_json, shown
 from agentcl.store.fields import misfit
 from agentcl.store.records import KINDS, Record, Scope, build, from_micros, own_fields, to_micros
 
@@ -149,6 +149,30 @@ def _types() -> Iterator[tuple[type, ...]]:
 
 
 _TYPES: Final = frozenset(_types())
+
+
+def checked_clock(clock: Callable[[], int]) -> Callable[[], int]:
+    """Return a clock that tells only moments that records can bear: from 1970, where ids begin, to the year 9999.
+
+    Raises:
+        InvalidInput: if it cannot be called; and whenever it tells anything else.
+    """
+    if not callable(clock):
+        raise InvalidInput(
+            f"clock must be a function that returns microseconds since 1970, not {shown(clock)}"
+        )
+
+    def moment() -> int:
+        told: object = clock()
+        if type(told) is int and 0 <= told <= LAST_MOMENT:
+            return told
+        advice = "; of an aware datetime it is int(moment.timestamp() * 1_000_000)"
+        raise InvalidInput(
+            f"the clock of this memory returned {shown(told)}; it must return whole microseconds since 1970, as an int from "
+            f"0 to {LAST_MOMENT}, where the year 9999 ends{advice if isinstance(told, datetime) else ''}"
+        )
+
+    return moment
 
 
 def is_moment(value: object) -> bool:

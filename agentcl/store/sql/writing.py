@@ -14,6 +14,7 @@ from typing import Any, Final
 from agentcl.errors import EncoderMismatch, InvalidInput, NotFound
 from agentcl.store.base import Store
 from agentcl.store.checks import canonical_json
+from agentcl.store.fields import misfit
 from agentcl.store.jobs import Job, Price
 from agentcl.store.records import KINDS, Record, Scope, from_micros, to_micros
 from agentcl.store.rows import (
@@ -35,6 +36,7 @@ NAMES: Final = (
     "id, version, op, kind, scope, created_at, valid_from, valid_to, key, sources, body, metadata,"
     " content_hash, checksum"
 )
+_BODY: Final = NAMES.replace(" ", "").split(",").index("body")
 MARKS: Final = ", ".join("?" * 14)
 FOREIGN: Final = 2  # in the place of 1, "came with the record", and 0, "made by the encoder here"
 _CHUNK: Final = 200  # rows made at a time: few enough to be gone before the garbage collector looks
@@ -242,6 +244,9 @@ class SqlWriting(Writing):
 
     def _append(self, record: Record, vector: bytes | None, is_given: bool) -> None:
         values, _ = self._encoded(record, id=record.id, version=record.version)
+        # What could not be read again is not written.
+        if wrong := misfit(record.kind, json.loads(str(values[_BODY]))):
+            raise InvalidInput(f"{wrong}; nothing was stored")
         self._attach(self._insert(values), record.id, record.sources, vector, is_given)
 
     def _encoded(
@@ -264,7 +269,10 @@ class SqlWriting(Writing):
             metadata = canonical_json(dict(record.metadata))
         text = record.search_text()
         hash = None if text is None else content_hash(text)
-        sources, body = _json_of_ids(record.sources), body_json(record)
+        try:
+            sources, body = _json_of_ids(record.sources), body_json(record)
+        except (TypeError, ValueError) as error:
+            raise InvalidInput(f"this {kind} cannot be kept as JSON: {error}") from error
         header = (id, version, "put", kind, *fields_of(scope), *times)
         digest = checksum(header, sources, body, metadata, hash)
         scope_id = self._scope_id(scope)
