@@ -95,7 +95,7 @@ def copy_store(
     from agentcl.store.sql.mirroring import Mirroring
 
     with ExitStack() as stack:
-        opened = [open_store(source, read_only=isinstance(source, Path))]
+        opened = [_to_copy(source)]
         stack.callback(opened[0].close)
         if isinstance(target, Path):
             folder_for_memory(target)
@@ -105,6 +105,16 @@ def copy_store(
         assert isinstance(one, SqlStore)
         assert isinstance(other, SqlStore)
         return Mirroring(one, other).run(progress, lambda: beside(one, other))
+
+
+def _to_copy(source: Place) -> Store:
+    """Open what is copied: in a database so that nobody writes meanwhile, if we may keep others from it."""
+    if isinstance(source, Path):
+        return open_store(source, read_only=True)
+    try:
+        return open_store(source)
+    except StoreReadOnly:
+        return open_store(source, read_only=True)
 
 
 def folder_for_memory(path: Path) -> None:

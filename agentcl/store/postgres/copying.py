@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Final
 
@@ -30,8 +30,9 @@ def written_into(folder: Path, store: SqlStore) -> Path:
     if os.path.lexists(target):
         raise InvalidInput(f"{folder} already holds a memory; name a new folder for the snapshot")
     partial = folder / f".agentcl-{secrets.token_hex(8)}.partial"
+    is_new = not folder.exists()
     try:
-        if not folder.exists():
+        if is_new:
             make_folder(folder)
             folder.chmod(_PRIVATE)
         partial.mkdir(mode=_PRIVATE)
@@ -45,4 +46,7 @@ def written_into(folder: Path, store: SqlStore) -> Path:
         ) from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+        if is_new and not target.exists():
+            with suppress(OSError):  # somebody put something in
+                folder.rmdir()
     return target

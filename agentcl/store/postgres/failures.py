@@ -8,6 +8,7 @@ import psycopg
 
 from agentcl.errors import (
     AgentclError,
+    ConfigError,
     InvalidInput,
     StorageFull,
     StoreBusy,
@@ -42,7 +43,10 @@ def _is_refused(error: psycopg.Error) -> bool:
 def translate(error: psycopg.Error, address: Address) -> AgentclError:
     """Return our error for one of PostgreSQL; it never holds the password."""
     state = error.sqlstate or ""
-    said = address.hidden(" ".join(str(error).split()))
+    # Without the statement, and without libpq's question whether the server runs.
+    primary = error.diag.message_primary if state else None
+    said = " ".join((primary or str(error)).split()).partition(" Is the server running")[0]
+    said = address.hidden(said).rstrip(".")
     if state == "55P03":
         return StoreBusy(
             f"{address} is being written by others for longer than the busy timeout; try again, or raise "
@@ -70,6 +74,18 @@ def translate(error: psycopg.Error, address: Address) -> AgentclError:
         return StoreUnavailable(
             f"{address} does not let you in: {said}. Check the user, the password and the database's name; a "
             "password can stand in the address, in PGPASSWORD, or in ~/.pgpass"
+        )
+    if (
+        not state and "invalid" in said and "response" not in said
+    ):  # libpq read the address, and asked nobody
+        return ConfigError(
+            f"the address {address} cannot be used: {said}. Write postgresql://USER:PASSWORD@HOST:PORT/DATABASE?schema=NAME; "
+            "behind the ? may stand what libpq knows, as sslmode=require"
+        )
+    if state == "42501" and "for database" in said:
+        return StoreUnavailable(
+            f"{address}: {said}, so no schema can be made for the memory. Let who owns the database run GRANT CREATE ON "
+            "DATABASE, or open the memory with that role"
         )
     if state == "42501":
         return StoreUnavailable(

@@ -71,12 +71,14 @@ def open_schema(link: Link, address: Address, *, read_only: bool) -> None:
 
     Raises:
         SchemaTooNew: if a newer agentcl made them; they are left as they are.
-        StoreReadOnly: if that is not allowed.
+        StoreReadOnly: if that is not allowed, or nothing can be written there.
         StoreUnavailable: if there is nothing to be read.
     """
     held = version_of(link, address)
     refuse_newer(held, address)
     if held == len(MIGRATIONS):
+        if not read_only:
+            _refuse_reader(link, address)
         return
     if read_only and not held:
         raise StoreUnavailable(f"there is no memory at {address}")
@@ -86,6 +88,24 @@ def open_schema(link: Link, address: Address, *, read_only: bool) -> None:
             "to migrate it"
         )
     _migrate(link, address)
+
+
+def _refuse_reader(link: Link, address: Address) -> None:
+    """Raise StoreReadOnly where this user, or this server, writes nothing: who only reads has to say so."""
+    may_write, takes_none = link.execute(
+        "SELECT has_table_privilege(current_user, %s, 'UPDATE'), current_setting('transaction_read_only')::boolean",
+        (f'"{address.schema}".head',),
+    ).fetchall()[0]
+    if takes_none:
+        raise StoreReadOnly(
+            f"{address} takes no writes: it is a replica, or was made read-only; open it with read_only=True to read, "
+            "or name its primary"
+        )
+    if not may_write:
+        raise StoreReadOnly(
+            f"{address} may only be read by this user; open it with read_only=True to read, or let its owner GRANT what "
+            "is missing"
+        )
 
 
 def refuse_newer(version: int, address: Address) -> None:

@@ -10,9 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from click.testing import CliRunner, Result
 
+from agentcl import Memory
+from agentcl.cli.main import main
 from agentcl.errors import (
     ConfigError,
+    MemoryClosed,
     SchemaTooNew,
     StoreBusy,
     StoreCorrupt,
@@ -431,3 +435,87 @@ def _writer(cluster: "Cluster", acknowledged: Path, number: int) -> int:
                 file.write(f"{number}-{n}\n")
     finally:
         os._exit(1)
+
+
+@pytest.fixture
+def reader(cluster: "Cluster", schema: str) -> str:
+    """Return the address of a memory with a record, for a role that may only read it."""
+    with Memory(cluster.url(schema=schema), encoder="hashing") as memory:
+        memory.add("The ferry leaves at seven.")
+    cluster.execute(
+        "DO $$ BEGIN CREATE ROLE reader LOGIN; EXCEPTION WHEN duplicate_object THEN NULL; END $$",
+        f"GRANT USAGE ON SCHEMA {schema} TO reader",
+        f"GRANT SELECT ON ALL TABLES IN SCHEMA {schema} TO reader",
+    )
+    return cluster.url("reader", schema=schema)
+
+
+def test_who_may_only_read_has_to_say_so(reader: str, tmp_path: Path) -> None:
+    with pytest.raises(
+        StoreReadOnly, match=r"may only be read by this user; open it with read_only=True"
+    ):
+        PostgresStore(parse(reader), tmp_path)
+    with closing(PostgresStore(parse(reader), tmp_path, read_only=True)) as store:
+        assert "The ferry leaves at seven." in texts(store)
+
+
+def test_a_server_that_takes_no_writes_is_named(
+    opened: Opener, cluster: "Cluster", schema: str, tmp_path: Path
+) -> None:
+    opened()
+    url = cluster.url(schema=schema, options="-c default_transaction_read_only=on")
+    with pytest.raises(StoreReadOnly, match="takes no writes"):
+        PostgresStore(parse(url), tmp_path)
+
+
+def test_commands_read_and_copy_what_may_only_be_read(reader: str, tmp_path: Path) -> None:
+    def run(*words: str | Path) -> Result:
+        return CliRunner().invoke(main, [*map(str, words)])
+
+    for command in ("list", "stats", "doctor"):
+        assert run(command, "--path", reader).exit_code == 0, command
+    for words in (
+        ("export", tmp_path / "all.jsonl", "--path", reader),
+        ("snapshot", tmp_path / "snapshot", "--path", reader),
+        ("copy", reader, tmp_path / "copied"),
+    ):
+        assert run(*words).exit_code == 0, words
+    for folder in ("snapshot", "copied"):
+        assert "ferry" in run("search", "ferry", "--path", tmp_path / folder).output
+    for words in (("import", tmp_path / "all.jsonl"), ("add", tmp_path / "all.jsonl"), ("digest",)):
+        refused = run(*words, "--path", reader)
+        assert refused.exit_code == 1
+        assert "may only be read by this user, and this command writes" in refused.output
+
+
+def test_who_may_make_no_schema_is_told_which_right_it_takes(
+    cluster: "Cluster", tmp_path: Path
+) -> None:
+    cluster.execute("CREATE DATABASE barred")
+    with pytest.raises(StoreUnavailable, match="GRANT CREATE ON DATABASE"):
+        PostgresStore(parse(cluster.url(database="barred")), tmp_path)
+
+
+@pytest.mark.parametrize("wrong", ["hots=x", "sslmode=perhaps", "port=many"])
+def test_what_an_address_cannot_say_is_named(tmp_path: Path, wrong: str) -> None:
+    with pytest.raises(ConfigError, match=r"cannot be used: .*invalid.*Write postgresql://"):
+        PostgresStore(parse(f"postgresql://u@127.0.0.1/d?{wrong}"), tmp_path, busy_timeout_s=0.1)
+
+
+def test_what_the_server_says_comes_without_our_statement(
+    cluster: "Cluster", opened: Opener
+) -> None:
+    opened()
+    cluster.execute("DROP ROLE IF EXISTS outsider", "CREATE ROLE outsider LOGIN")
+    with pytest.raises(StoreUnavailable, match="belongs to another role") as caught:
+        opened("outsider")
+    assert "SELECT" not in str(caught.value)
+
+
+def test_a_snapshot_that_failed_leaves_no_folder(opened: Opener, tmp_path: Path) -> None:
+    store = opened()
+    add(store, "one")
+    store.server.close()
+    with pytest.raises(MemoryClosed):
+        store.snapshot(tmp_path / "copied")
+    assert not (tmp_path / "copied").exists()
