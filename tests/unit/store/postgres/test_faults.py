@@ -482,8 +482,12 @@ def test_commands_read_and_copy_what_may_only_be_read(reader: str, tmp_path: Pat
         assert run(*words).exit_code == 0, words
     for folder in ("snapshot", "copied"):
         assert "ferry" in run("search", "ferry", "--path", tmp_path / folder).output
-    for words in (("import", tmp_path / "all.jsonl"), ("add", tmp_path / "all.jsonl"), ("digest",)):
-        refused = run(*words, "--path", reader)
+    for writes in (
+        ("import", tmp_path / "all.jsonl"),
+        ("add", tmp_path / "all.jsonl"),
+        ("digest",),
+    ):
+        refused = run(*writes, "--path", reader)
         assert refused.exit_code == 1
         assert "may only be read by this user, and this command writes" in refused.output
 
