@@ -12,7 +12,7 @@ from agentcl.guidance.same import content
 
 _FIRST: Final = re.compile(
     r"\b(?:first|before|until|unless|only after|requires?|required|needs?|needed|must|ha(?:ve|s) to|has not been"
-    r"|refuse[sd]?|reject(?:s|ed)?|denie[sd]|cannot|can[’']?t|not allowed|precondition)\b",
+    r"|refuse[sd]?|reject(?:s|ed)?|denie[sd]|cannot|can'?t|not allowed|precondition)\b",
     re.IGNORECASE,
 )
 
