@@ -44,9 +44,10 @@ def _clear_rows(journal: Store, folder: Path, mode: int) -> bool:
     from agentcl.retrieval import row_files
 
     try:
-        lagging = journal.since(row_files.read_head(folder).watermark)
-        row_files.remove(folder, [row.id for row in lagging if row.op == "erase"], mode=mode)
-        row_files.sweep(folder)
+        with row_files.turn(folder, "writing", mode=mode, wait=True):
+            lagging = journal.since(row_files.read_head(folder).watermark)
+            row_files.remove(folder, [row.id for row in lagging if row.op == "erase"], mode=mode)
+            row_files.sweep(folder)
     except FileNotFoundError:
         return False
     except row_files.UNREADABLE as error:

@@ -339,6 +339,11 @@ class Retriever:
             for feed in self.feeds:
                 feed.rebuild(self._journal)
 
+    def stop(self) -> None:
+        """Give up files that the dense index is writing; those of before stay."""
+        if isinstance(self.dense.index, Keeping):
+            self.dense.index.stop()
+
     def close(self) -> None:
         """Release what the indexes hold; calling it twice is allowed."""
         for feed in self.feeds:
@@ -353,6 +358,7 @@ class Retriever:
             return
         self._epoch = epoch
         if isinstance(self._index, str):
+            self.stop()  # files of vectors that nobody has any more
             self.dense.index.close()
             self.dense = self._open_dense()
         else:
@@ -368,15 +374,12 @@ class Retriever:
             index.discard()
 
     def _keep_dense(self) -> None:
-        """Let the dense index write files, and clear from these what another process erased meanwhile."""
-        index = self.dense.index
-        if not isinstance(index, Keeping):
-            return
-        mark = index.watermark()
-        if index.keep():
-            erased = [row.id for row in self._journal.since(mark) if row.op == "erase"]
-            if erased:
-                index.remove(erased)
+        """Let the dense index write files, without what anybody erases meanwhile."""
+        if isinstance(self.dense.index, Keeping):
+            journal = self._journal
+            self.dense.index.keep(
+                lambda since: [row.id for row in journal.since(since) if row.op == "erase"]
+            )
 
     def _open_dense(self) -> Feed:
         index = self._index
