@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from agentcl.retrieval.index import NOTHING, Change, Condition, Entry, Match, Query
+from agentcl.retrieval.index import NOTHING, Change, Condition, Entry, Match, Query, Sizes
 from agentcl.retrieval.row_files import REMOVED
 from agentcl.retrieval.sign_bits import SCAN_FROM, SignScan
 from agentcl.store.records import Scope
@@ -196,6 +196,11 @@ class ExactIndex:
                 list(self._scopes),
                 list(self._kinds),
             )
+
+    def sizes(self) -> Sizes:
+        """Return what its arrays take, with the room that they have for more."""
+        arrays = (self._vectors, self._scores, self._room, *(getattr(self, n) for n in _COLUMNS))
+        return Sizes(sum(array.nbytes for array in arrays) + self._signs.size(), 0)
 
     def clear(self) -> None:
         """Do nothing: nothing is on disk."""

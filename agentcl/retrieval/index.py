@@ -217,3 +217,28 @@ class Keeping(Protocol):
     def stop(self) -> None:
         """Give up files that are being written; those of before stay."""
         ...
+
+
+class Sizes(NamedTuple):
+    """What the vectors of an index take, in bytes; ids and metadata come on top."""
+
+    memory: int  # of this process
+    disk: int  # of files, which are mapped into memory: the system gives that back when others need it
+
+
+@runtime_checkable
+class Sized(Protocol):
+    """An index that knows what it takes."""
+
+    def sizes(self) -> Sizes:
+        """Return what it takes now."""
+        ...
+
+
+@runtime_checkable
+class Telling(Protocol):
+    """An index whose files may lag, be damaged, or be written just now."""
+
+    def tell(self, last: int) -> Sequence[str]:
+        """Say in words how its files are, where the journal ends at `last`, and what to do."""
+        ...

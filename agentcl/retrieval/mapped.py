@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from agentcl.errors import StoreCorrupt
 from agentcl.retrieval import row_files
 from agentcl.retrieval.exact import FOREVER, Columns, ExactIndex, Floats, Rows
-from agentcl.retrieval.index import NOTHING, Change, Query
-from agentcl.retrieval.row_files import NOWHERE, REMOVED, Arrays, Head
+from agentcl.retrieval.index import NOTHING, Change, Query, Sizes
+from agentcl.retrieval.row_files import NOWHERE, PARTS, REMOVED, Arrays, Head
 from agentcl.retrieval.sign_bits import SignScan
 from agentcl.store.records import SCOPE_FIELDS, Scope
 
@@ -48,7 +48,7 @@ class MappedRows(ExactIndex):
         super().__init__()
         arrays = row_files.mapped(folder, head)
         _check(head, arrays)
-        self.head = head
+        self.head, self._folder = head, folder
         self._scan_from = exact_below
         self._arrays: Arrays = arrays
         self._graph = graph
@@ -108,6 +108,12 @@ class MappedRows(ExactIndex):
         self._ended = np.where(self._ended == REMOVED, REMOVED, known)
         self._removed = int((self._ended == REMOVED).sum())
         self._selections.clear()
+
+    def sizes(self) -> Sizes:
+        """Return what it takes of this process's memory, and the size of its files."""
+        files = (self.head.path(self._folder, part) for part in PARTS)
+        disk = sum(path.stat().st_size for path in files if path.exists())
+        return Sizes(self._ended.nbytes + self._scores.nbytes + self._room.nbytes, disk)
 
     def columns(self) -> Columns:
         """Return what it holds of every row, for files; `texts` are as the files have them when it is called."""

@@ -23,7 +23,7 @@ import numpy as np
 from agentcl.errors import StoreBusy, StoreCorrupt, StoreUnavailable, needs
 from agentcl.retrieval import row_files
 from agentcl.retrieval.exact import ExactIndex, Floats, Rows
-from agentcl.retrieval.index import Change, Match, Query
+from agentcl.retrieval.index import Change, Match, Query, Sizes
 from agentcl.retrieval.mapped import MappedRows
 from agentcl.retrieval.row_files import Head
 from agentcl.retrieval.row_writing import FAILURES, Erased, RowWriter
@@ -50,6 +50,7 @@ class UsearchIndex:
         mode: of these files; default: as the umask leaves it.
         write_from: how many new rows are written to files.
         exact_below: how many rows that a query may see are all compared.
+        is_read_only: use the files that there are, and change none.
 
     Raises:
         MissingExtra: on import, if usearch is not installed.
@@ -65,6 +66,7 @@ class UsearchIndex:
         mode: int | None = None,
         write_from: int = WRITE_FROM,
         exact_below: int = EXACT_BELOW,
+        is_read_only: bool = False,
     ) -> None:
         self._collection = collection
         self.folder = folder
@@ -73,7 +75,10 @@ class UsearchIndex:
         self._exact_below = exact_below
         self._lock = threading.RLock()
         self._writer: RowWriter | None = None
-        make_folder(folder)
+        self._damage = ""  # why files could not be used
+        self._is_read_only = is_read_only
+        if not is_read_only:
+            make_folder(folder)
         self._reset()
 
     def close(self) -> None:
@@ -152,10 +157,13 @@ class UsearchIndex:
             if self._uncleared:
                 with suppress(StoreBusy):
                     self._clear_files(wait=False)
-            held = 0 if self._base is None else self._base.head.rows
-            new = sum(map(len, self._layers))
-            is_due = new >= max(self._write_from, held // _GROWN, self._again_at)
-            if self._writer is None and is_due and time.monotonic() >= self._rests_until:
+            is_due = sum(map(len, self._layers)) >= self._due()
+            if (
+                not self._is_read_only
+                and self._writer is None
+                and is_due
+                and time.monotonic() >= self._rests_until
+            ):
                 self._begin(erased)
 
     def finish(self) -> None:
@@ -190,6 +198,40 @@ class UsearchIndex:
         with self._lock:
             self._look()
             return [seq for held in self._held() for seq in held.live_seqs()]
+
+    def sizes(self) -> Sizes:
+        """Return what it takes of this process's memory, and the size of its files."""
+        with self._lock:
+            held = [one.sizes() for one in self._held()]
+            return Sizes(sum(one.memory for one in held), sum(one.disk for one in held))
+
+    def tell(self, last: int) -> Sequence[str]:
+        """Say in words how its files are, where the journal ends at `last`, and what to do."""
+        with self._lock:
+            self._look()
+            told = []
+            if self._damage:
+                told.append(f"its files could not be used ({self._damage}); it is made anew from the journal, and there is nothing to do")  # fmt: skip
+            new = sum(map(len, self._layers))
+            if self._base is None:
+                state = f"it has no files, and holds {new:,} vectors in memory"
+            else:
+                head, size = self._base.head, self.sizes().disk / 1e6
+                state = f"its files hold {head.rows:,} vectors in {size:,.1f} MB"
+                if (lag := last - head.watermark) > 0:
+                    state += f" and lag by {lag:,} records, which every process reads from the journal when it begins"  # fmt: skip
+            if self.is_writing:
+                told.append(f"{state}; new files are being written now")
+            elif self._is_read_only:
+                told.append(f"{state}; the folder is only read, so none are written")
+            else:
+                told.append(f"{state}; files are written when {self._due():,} vectors are new")
+            return told
+
+    def _due(self) -> int:
+        """Return with how many new rows files are written."""
+        held = 0 if self._base is None else self._base.head.rows
+        return max(self._write_from, held // _GROWN, self._again_at)
 
     def _held(self) -> list[ExactIndex]:
         return [*([] if self._base is None else [self._base]), *self._layers]
@@ -260,6 +302,7 @@ class UsearchIndex:
             if head is not None:
                 self._take(self._opener()(head))
         except FAILURES as error:
+            self._damage = str(error)
             logger.warning("%s cannot be used (%s); it is made anew", self.folder, error)
 
     def _is_more(self, head: Head) -> bool:
@@ -287,6 +330,8 @@ class UsearchIndex:
 
     def _clear_files(self, *, wait: bool) -> None:
         """Clear from the files that are read now what was removed: another process may have written them since ours."""
+        if self._is_read_only:
+            return
         with row_files.turn(self.folder, "writing", mode=self._mode, wait=wait):
             removed = set(self._uncleared)
             if row_files.stamp(self.folder) is not None:
@@ -300,6 +345,9 @@ class UsearchIndex:
             self._uncleared -= removed
 
     def _delete(self) -> None:
+        if self._is_read_only:
+            self._stamp = row_files.stamp(self.folder)  # they are not looked at again
+            return
         with row_files.turn(self.folder, "writing", mode=self._mode, wait=True):
             self._delete_files()
 

@@ -473,6 +473,68 @@ def test_who_is_interrupted_does_not_wait_for_files(
     assert (folder / "head.json").exists() == (interrupt is None)
 
 
+def _notes(memory: Memory) -> list[str]:
+    report = memory.store.examine()
+    assert report.is_healthy
+    return [note for note in report.notes if note.startswith("index usearch")]
+
+
+def test_the_doctor_says_how_the_files_are(tmp_path: Path) -> None:
+    with _memory(tmp_path) as memory:
+        memory.add("note of zyzzyva", user="ada")
+        assert _notes(memory) == [
+            "index usearch: it has no files, and holds 1 vectors in memory; files are written when 20 vectors are new"
+        ]
+        with row_files.turn(tmp_path / "indexes/usearch", "writing", mode=None, wait=True):
+            memory.add_many([f"note {n} of zyzzyva {n * n}" for n in range(39)], user="ada")
+            (note,) = _notes(memory)
+            assert note.endswith("holds 40 vectors in memory; new files are being written now")
+        _finish(memory)
+        (note,) = _notes(memory)
+        assert note.startswith("index usearch: its files hold 40 vectors in 0.0 MB; files are")
+        memory.add("one more zyzzyva", user="ada")
+        (note,) = _notes(memory)
+        assert " and lag by 2 records, which every process reads" in note
+        state = memory.store.stats().indexes[0]
+        files = [
+            path for path in (tmp_path / "indexes/usearch").glob("*.*") if path.suffix != ".json"
+        ]
+        assert state.disk == sum(path.stat().st_size for path in files)
+        assert state.memory > 0
+    (path,) = (tmp_path / "indexes/usearch").glob("*.rows")
+    damage(path, "cut off")
+    with _memory(tmp_path) as memory:
+        first = _notes(memory)[0]
+        assert first == (
+            "index usearch: its files could not be used (its rows are cut off); it is made anew from the journal, and there is "
+            "nothing to do"
+        )
+
+
+def test_a_memory_that_is_only_read_maps_the_files_that_there_are(tmp_path: Path) -> None:
+    with Memory(tmp_path, encoder="hashing:32") as memory:
+        memory.add_many([f"note {n} of zyzzyva {n * n}" for n in range(60)])
+        name = f"agentcl-{memory.store.journal.meta('id')}-{memory.store.journal.epoch()}"
+    folder = tmp_path / "indexes/usearch"
+    with Memory(tmp_path, index=UsearchIndex(name, folder, write_from=20)) as memory:
+        wanted = [hit.id for hit in memory.search("zyzzyva 49", mode="dense")]
+    (folder / ".agentcl-index").touch()
+    held = {path: path.read_bytes() for path in folder.iterdir()}
+    with Memory(tmp_path, index="usearch", read_only=True) as memory:
+        assert [hit.id for hit in memory.search("zyzzyva 49", mode="dense")] == wanted
+        state = memory.store.stats().indexes[0]
+        assert (state.lag, state.disk > 0) == (0, True)
+        (note,) = _notes(memory)
+        assert note.endswith("; the folder is only read, so none are written")
+        assert not [*memory.store.retriever.folder.glob("usearch")]
+    damage(folder / "head.json", "turned")
+    held[folder / "head.json"] = (folder / "head.json").read_bytes()
+    with Memory(tmp_path, index="usearch", read_only=True) as memory:
+        assert [hit.id for hit in memory.search("zyzzyva 49", mode="dense")] == wanted
+        assert memory.store.stats().indexes[0].disk == 0
+    assert {path: path.read_bytes() for path in folder.iterdir()} == held
+
+
 def test_the_head_says_nothing_but_names_of_scopes_and_where_things_are(tmp_path: Path) -> None:
     filled(tmp_path, rows=600).close()
     _, _, text = (tmp_path / "head.json").read_bytes().partition(b"\n")
