@@ -6,7 +6,8 @@ from agentcl import _face
 
 if TYPE_CHECKING:
     from agentcl.memory.adapters import AdapterDifference, Adapters, HeldRecord
-    from agentcl.memory.aio import AsyncEpisode, AsyncMemory, AsyncVerbs
+    from agentcl.memory.aio import AsyncMemory, AsyncVerbs
+    from agentcl.memory.aio_rooms import AsyncEpisode
     from agentcl.memory.changing import UNCHANGED
     from agentcl.memory.checking import ModelChecker
     from agentcl.memory.compressed import (
@@ -64,7 +65,8 @@ __all__ = [
 if not TYPE_CHECKING:
     __getattr__, __dir__ = _face(__name__, {
         "adapters": "AdapterDifference Adapters HeldRecord",
-        "aio": "AsyncEpisode AsyncMemory AsyncVerbs",
+        "aio": "AsyncMemory AsyncVerbs",
+        "aio_rooms": "AsyncEpisode",
         "checking": "ModelChecker",
         "compressed": "Compressed CompressedPassage CompressionReport CompressionState",
         "context": "Context ContextForm",

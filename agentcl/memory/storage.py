@@ -26,7 +26,8 @@ from agentcl.memory.paging import Page
 from agentcl.memory.settings import Setting
 from agentcl.memory.tiers import Tier, tiers_of
 from agentcl.retrieval.encoders import Encoder, open_encoder
-from agentcl.retrieval.retriever import IndexState, Retriever
+from agentcl.retrieval.retriever import Retriever
+from agentcl.retrieval.states import IndexState
 from agentcl.store import transfer
 from agentcl.store.base import Store
 from agentcl.store.checks import (
@@ -107,6 +108,7 @@ class Storage:
         after: int = 0,
         *,
         timeout_s: float = 30.0,
+        should_stop: Callable[[], bool] = lambda: False,
         **scope: Unpack[ReadScope],
     ) -> int:
         """Wait until somebody writes something, in this process, another one or on another machine.
@@ -119,6 +121,7 @@ class Storage:
         Args:
             after: what was returned before; 0 for the beginning.
             timeout_s: when to return all the same; 0 does not wait.
+            should_stop: looked at several times a second; True ends it as if the time were over.
             scope: only what is written below it counts, and what is forgotten, whosever it was.
 
         Returns:
@@ -133,7 +136,8 @@ class Storage:
             raise InvalidInput(f"timeout_s={timeout_s!r} is no number of seconds, 0 or more")
         journal, deadline = self._opened.journal, time.monotonic() + timeout_s
         while True:
-            last = journal.wait(after, timeout_s=max(0.0, deadline - time.monotonic()))
+            left_s = max(0.0, deadline - time.monotonic())
+            last = journal.wait(after, timeout_s=left_s, should_stop=should_stop)
             rows = islice(journal.since(after), max(0, last - after))
             if last <= after or any(row.op == "erase" or view.sees(row.scope) for row in rows):
                 return last

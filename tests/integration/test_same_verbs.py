@@ -47,7 +47,7 @@ class Awaited:
         found = getattr(self._target, name)
         if inspect.iscoroutinefunction(found):
             return partial(self._run, found)
-        if type(found).__module__.endswith(".aio"):
+        if type(found).__name__.startswith("Async"):
             return Awaited(found, self._loop)
         return found if not callable(found) else lambda *a, **k: Awaited(found(*a, **k), self._loop)
 
