@@ -42,7 +42,6 @@ def confirmed(
     times: int = 1,
     is_confirmed: bool = True,
     when: str = "a queue is slow",
-    **_: str,
 ) -> list[Record]:
     """Return episodes after which a lesson was stated again, or its opposite."""
     claim = "do" if is_confirmed else "useless"
@@ -111,9 +110,9 @@ def test_what_an_agent_was_told_is_withheld_as_often_as_its_worth_is_open() -> N
     assert probability(state_of(*held, lesson("new", **told)), "new") < 0.9
 
 
-def _proved(id: str, what: str, **given: str) -> list[Record]:
+def _proved(id: str, what: str, *, when: str, **given: str) -> list[Record]:
     """Return a lesson that three episodes stated again."""
-    return [lesson(id, what, **given), *confirmed(id, what, times=3, **given)]
+    return [lesson(id, what, when=when, **given), *confirmed(id, what, times=3, when=when)]
 
 
 def belief(uplift: float, *, shown: float, withheld: float) -> Belief:
