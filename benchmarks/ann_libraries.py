@@ -33,7 +33,7 @@ from embeddings import augmented, questions
 from results import machine, save, table
 
 from agentcl.retrieval.exact import ExactIndex, to_units
-from agentcl.retrieval.index import Change, Entry, Index, Keeping, Query
+from agentcl.retrieval.index import Change, Entry, Index, Query
 from agentcl.retrieval.usearch import WRITE_FROM, UsearchIndex
 from agentcl.store.records import Scope, ScopeView
 
@@ -95,8 +95,9 @@ def asked_of(index: Index, view: ScopeView) -> Search:
 def ours(index: Index, rows: Floats) -> Built:
     """Return an index of agentcl, filled."""
     index.rebuild(changes(rows), watermark=len(rows))
-    if isinstance(index, Keeping):
+    if isinstance(index, UsearchIndex):
         index.keep()
+        index.finish()
     return Built(
         asked_of(index, EVERYTHING),
         asked_of(index, EVE),

@@ -464,6 +464,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "writes": writes,
     "vectors": vector_search,
     "libraries": report_retrieval.libraries,
+    "ann_sizes": report_retrieval.ann_sizes,
     "shared": report_postgres.shared_writes,
     "walls": report_postgres.walls,
     "fulltext": fulltext,

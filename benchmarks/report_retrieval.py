@@ -150,6 +150,23 @@ def extraction_read() -> str:
     return table(["budget", "", "EM", "F1", "EM better by", "tokens taken"], rows)
 
 
+def ann_sizes() -> str:
+    """What vectors take of memory and disk."""
+    sizes = result("ann_sizes")["sizes"]
+    disk = sum(sizes["write"][part] for part in ("vectors", "rows", "graph"))
+    builder = sizes["write"]["builder"]
+    rows = [
+        ["`exact`", sizes["exact"]["memory"], 0, 0],
+        ["`usearch`, before its files are there", sizes["write"]["memory"], 0, 0],
+        ["`usearch`, while they are written", sizes["write"]["peak"], builder, disk],
+        ["`usearch`, once they are there", sizes["open"]["memory"], 0, disk],
+    ]
+    return table(
+        ["index", "memory of the process", "memory of the one that builds the graph", "files"],
+        [[str(name), *(f"{int(size) / 1e6:,.0f}" for size in cells)] for name, *cells in rows],
+    )
+
+
 def libraries() -> str:
     """Libraries for nearest neighbours, beside comparing all."""
     rows = []

@@ -26,7 +26,7 @@ ARROWS: Final[Mapping[str, str]] = {
     "files": "errors process store text",
     "models": "errors process store text",
     "envs": "errors lessons process text",
-    "retrieval": "errors store text",
+    "retrieval": "errors process store text",
     "guidance": "errors lessons store text",
     "jobs": "errors process store text",
     "statements": "errors models retrieval store text",

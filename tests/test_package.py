@@ -123,9 +123,14 @@ for name in ("chroma", "usearch"):
         Memory("m", index=name).search("ferry")
     except MissingExtra as error:
         print(error)
+with Memory("m", index="usearch") as memory:
+    report = memory.store.examine()
+    print(report.rows, *(problem.message for problem in report.problems), sep="|")
 """
     printed = python(code, tmp_path)
     assert "The ferry leaves at seven. exact True" in printed
+    told = "needs an optional part: pip install 'agentcl[usearch]'. Until then the memory is stored"
+    assert f"\n2|index usearch: the index 'usearch' {told}, and not searched; or choose" in printed
     for extra in ("local", "openai", "chroma", "usearch"):
         assert f"pip install 'agentcl[{extra}]'" in printed
 

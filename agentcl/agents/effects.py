@@ -2,19 +2,36 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from typing import Final
 
 from agentcl.envs.acting import History
 from agentcl.guidance.effects import effect_of
+from agentcl.guidance.same import content
+
+_FIRST: Final = re.compile(
+    r"\b(?:first|before|until|unless|only after|requires?|required|needs?|needed|must|ha(?:ve|s) to|has not been"
+    r"|refuse[sd]?|reject(?:s|ed)?|denie[sd]|cannot|can'?t|not allowed|precondition)\b",
+    re.IGNORECASE,
+)
 
 
 def still_worth_trying(actions: Sequence[str], first: str, history: History) -> tuple[str, ...]:
     """Return the actions without those that brought nothing since something last changed; all, if none is left."""
     seen, vain = first, set[str]()
     for action, outcome in history:
-        if effect_of(outcome, seen) == "change":
+        if effect_of(outcome, seen) == "change" and not is_refused(action, outcome, actions):
             seen = outcome
             vain.clear()
         else:
             vain.add(action)
     return tuple(action for action in actions if action not in vain) or tuple(actions)
+
+
+def is_refused(action: str, outcome: str, actions: Sequence[str]) -> bool:
+    """Return whether an outcome asks for another action first: it says so, and one that is offered by all its words."""
+    if not _FIRST.search(outcome):
+        return False
+    said = set(content(outcome))
+    return any((words := set(content(one))) and words <= said for one in actions if one != action)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Final
 
@@ -12,6 +12,7 @@ from agentcl.agents.effects import still_worth_trying
 from agentcl.agents.forms import FORMS, Form, form_of, likelihoods, orders_of
 from agentcl.agents.matching import meant_action, nearest_action
 from agentcl.agents.prompts import ACTING, AIMING, PLANNING, ask_action, ask_plan, ask_sub_goal
+from agentcl.agents.timely import timely
 from agentcl.envs.acting import Act, Situation
 from agentcl.errors import InvalidInput, NoAnswer
 from agentcl.models.base import ChatModel, Reply, Sampling, conversation
@@ -110,6 +111,8 @@ class Student:
         offered = actions
         if actions is not None and self.instructions:
             offered = still_worth_trying(actions, situation.first, situation.history)
+            told = timely(situation.guidance, situation.first, situation.history, actions)
+            situation = replace(situation, guidance=told)
         form = self.form if self.form.fits(offered, situation.guidance) else FORMS["shown"]
         if form.is_scored and offered is not None:
             return self._likeliest(form, situation, offered, sub_goal, planning)

@@ -364,7 +364,9 @@ class Screen:
         rows.append(("encoder", str(stats.encoder or "none yet")))
         for state in stats.indexes:
             lag = f", {state.lag} rows behind" if state.lag else ""
-            rows.append((f"index {state.name}", f"at row {state.watermark:,}{lag}"))
+            sizes = (("memory", state.memory), ("files", state.disk))
+            takes = "".join(f", {size / 1e6:,.1f} MB in {where}" for where, size in sizes if size)
+            rows.append((f"index {state.name}", f"at row {state.watermark:,}{lag}{takes}"))
         rows.append(("on disk", f"{sum(stats.bytes.values()) / 1e6:,.1f} MB"))
         self._table(("", ""), rows)
         self.tiers(stats.tiers)

@@ -21,7 +21,7 @@ from agentcl.guidance.rules import BUDGET_TOKENS, PRICE
 from agentcl.guidance.same import AGAINST, content, names
 from agentcl.guidance.sight import sight_of
 from agentcl.guidance.state import GuidanceState
-from agentcl.guidance.verdicts import LEAST_ARM
+from agentcl.guidance.verdicts import LEAST_ARM, PROVED
 from agentcl.lessons import Lesson
 from agentcl.store.episodes import Exposure, Guidance
 from agentcl.store.records import Scope, ScopeView
@@ -167,7 +167,8 @@ def _offers(
         tokens = count_tokens(line_of(guidance)) + 1
         gain = belief.uplift * share - price * tokens
         is_certain = is_frozen or not state.rules.credit
-        probability = float(gain > 0) if is_certain else probability_of(belief, gain)
+        trust = belief.trust if _is_own(guidance) else 0.0
+        probability = float(gain > 0) if is_certain else probability_of(belief, gain, trust=trust)
         if probability > 0:
             found.append(Offer(guidance, held.number, belief, probability, gain, tokens))
     found.sort(key=lambda offer: (-offer.gain / offer.tokens, offer.number))
@@ -240,16 +241,28 @@ def _candidates(state: GuidanceState, place: Place) -> list[tuple[str, float]]:
     return list(islice(visible, _MOST_WEIGHED))
 
 
-def probability_of(belief: Belief, gain: float) -> float:
-    """Return with which probability something is shown that is believed to gain so much."""
+def probability_of(belief: Belief, gain: float, *, trust: float = 0.0) -> float:
+    """Return with which probability something is shown that is believed to gain so much.
+
+    While little is known it is the probability that showing it helps (Thompson 1933, "On the likelihood that one unknown probability
+    exceeds another"), or, where that is higher, that it holds: what most tests of its kind confirmed needs few controls.
+
+    Args:
+        belief: what is known of it.
+        gain: expected in score, less the price of its tokens.
+        trust: with which probability it holds, as far as the agent's own tests tell; 0: they do not.
+    """
+    helps = 0.5 * (1 + math.erf(gain / (belief.sd * math.sqrt(2))))
+    is_trusted = trust >= PROVED
     if gain <= 0:
+        if min(belief.shown, belief.withheld) >= LEAST_ARM:
+            return 0.0
         # Else one unlucky coin would end a good lesson.
-        return _DOUBTED if min(belief.shown, belief.withheld) < LEAST_ARM else 0.0
+        return max(_DOUBTED, helps) if is_trusted else _DOUBTED
     if belief.stage == "active":
         return _SETTLED if belief.tests >= _OFTEN else _ACTIVE
     low, high = _TRIAL
-    helps = 0.5 * (1 + math.erf(gain / (belief.sd * math.sqrt(2))))
-    return min(high, max(low, helps))
+    return min(high, max(low, helps, trust if is_trusted else 0.0))
 
 
 def _without_beaten(state: GuidanceState, offers: Iterable[Offer], place: Place) -> list[Offer]:
@@ -340,13 +353,18 @@ def _on_trial(offers: Iterable[Offer]) -> list[Offer]:
             author = offer.guidance.author
             if trials >= _TRIALS:
                 continue
-            if offer.guidance.origin != "experience" or _is_shared(offer.guidance):
+            if not _is_own(offer.guidance):
                 if authors.get(author, 0) >= _FOREIGN_TRIALS:
                     continue
                 authors[author] = authors.get(author, 0) + 1
             trials += 1
         kept.append(offer)
     return kept
+
+
+def _is_own(guidance: Guidance) -> bool:
+    """Return whether a lesson is of the reader's own experience, and not what he was told."""
+    return guidance.origin == "experience" and not _is_shared(guidance)
 
 
 def _is_shared(guidance: Guidance) -> bool:

@@ -21,7 +21,7 @@ from agentcl.store.records import Scope
 # until tests say otherwise; what it was told has to prove itself.
 _PRIORS: Final = {"experience": 0.8, "imported": 0.7, "told": 0.6}
 _HOLDS: Final = 0.5  # trusted less, a lesson is not shown
-_PROVED: Final = 0.7  # trusted at least so much, and confirmed, it needs no further trial
+PROVED: Final = 0.7  # trusted at least so much, and confirmed, it needs no further trial
 # That showing it helps, or harms: at this threshold 97 of 100 signs were right in `benchmarks/credit.py`,
 # where at 0.9 it was 83, since it is looked at after every episode.
 _SURE: Final = 0.975
@@ -117,7 +117,7 @@ class Verdicts(NamedTuple):
             return "quarantined", f"it holds with a probability of {trust:.2f} only"
         if by_worth := _stage_by_worth(posterior):
             return by_worth
-        if confirmed and trust >= _PROVED:
+        if confirmed and trust >= PROVED:
             return "active", _tested(confirmed, refuted)
         if confirmed or refuted or (held.uses and self.credit.counts(id, sight=sight).shown):
             return "trial", "tried, and not decided yet"

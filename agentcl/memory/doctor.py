@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
@@ -9,7 +10,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from agentcl.errors import AgentclError, StoreCorrupt
+from agentcl.errors import AgentclError, MissingExtra, StoreCorrupt
 from agentcl.memory import statement_writing
 from agentcl.memory.adapter_files import SHARDS, check_files
 from agentcl.memory.compressed import Compressed
@@ -19,7 +20,7 @@ from agentcl.memory.opened import ADAPTERS, Opened
 from agentcl.memory.revoking import clean_shards
 from agentcl.memory.settings import Setting
 from agentcl.retrieval.folders import strangers
-from agentcl.retrieval.retriever import IndexState
+from agentcl.retrieval.states import IndexState
 from agentcl.store.adapters import Adapter
 from agentcl.store.conversations import Turn
 from agentcl.store.families import PARENTS
@@ -27,6 +28,7 @@ from agentcl.store.records import ANY, Compression, Document, Extraction, Passag
 from agentcl.store.rows import Row, readable
 from agentcl.store.vectors import dimension
 
+logger = logging.getLogger(__name__)
 _EVERYONE = ScopeView(None, None, None, None)
 _VECTORS = 1_000  # checked at a time
 _LOOKS = 3
@@ -86,17 +88,21 @@ def examine(opened: Opened) -> Report:
             problems.extend(Problem(name, message) for message in _found(check, opened))
         except AgentclError as error:
             problems.append(Problem(name, str(error)))
+    states: tuple[IndexState, ...] = ()
+    rows = 0
     try:
-        states = tuple(opened.retriever.states())
         rows = opened.journal.last_seq()
+        states = tuple(opened.retriever.states())
+    except MissingExtra as error:  # what it means is among the problems
+        logger.info("%s", error)
     except AgentclError as error:
         problems.append(Problem("the memory can be read", str(error)))
-        states, rows = (), 0
     notes = [
         f"index {state.name} is {state.lag:,} rows behind; it catches up when it is asked next"
         for state in states
         if state.lag > 0
     ]
+    notes += [f"index {state.name}: {note}" for state in states for note in state.notes]
     with suppress(AgentclError):  # the damage is among the problems
         notes += _extraction_notes(opened)
         notes += _compression_notes(opened)
@@ -346,7 +352,15 @@ def _indexes(opened: Opened) -> Iterator[str]:
     One that lags, as that of a graph does until it is asked, lacks nothing: what it has not read is to come.
     """
     journal = opened.journal
-    retriever = opened.retriever
+    try:
+        retriever = opened.retriever
+    except MissingExtra as error:
+        named = opened.setting("index")
+        yield (
+            f"index {named}: {error}. Until then the memory is stored, and not searched; or choose the index 'exact', which needs "
+            "nothing more. Files of the index stay, and are used again"
+        )
+        return
     before = {state.name: state.watermark for state in retriever.states()}
     last = journal.last_seq()
     for name, mark in before.items():

@@ -160,7 +160,10 @@ class Memory:
         return self._bound.fields.copy()
 
     def close(self) -> None:
-        """Close files and indexes. Everything is stored already; calling it twice is allowed."""
+        """Close files and indexes. Everything is stored already; calling it twice is allowed.
+
+        An index that is being written to files is written first. Who interrupts that leaves the files of before.
+        """
         if self._owns:
             self._opened.close()
 
@@ -191,6 +194,8 @@ class Memory:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        if kind is not None and not issubclass(kind, Exception) and self._owns:
+            self._opened.hurry()
         self.close()
 
     def __repr__(self) -> str:

@@ -156,6 +156,11 @@ class Opened:
             self._drop_retriever()
             self.journal.close()
 
+    def hurry(self) -> None:
+        """Let nothing be waited for that can be made again."""
+        if self._retriever is not None:
+            self._retriever.stop()
+
     def own_paths(self) -> frozenset[Path]:
         """Return what of the folder is the memory's own, whether or not it is there; with links followed."""
         folder = self.path.resolve()
@@ -384,6 +389,7 @@ class Opened:
         with self.lock:
             self._encoder, self._spec = encoder, None
             self._queries.clear()
+            self.hurry()  # files of vectors that nobody has any more
             self._drop_retriever()
 
     def check_encoder(self) -> None:

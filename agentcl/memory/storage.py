@@ -25,7 +25,8 @@ from agentcl.memory.paging import Page
 from agentcl.memory.settings import Setting
 from agentcl.memory.tiers import Tier, tiers_of
 from agentcl.retrieval.encoders import Encoder, open_encoder
-from agentcl.retrieval.retriever import IndexState, Retriever
+from agentcl.retrieval.retriever import Retriever
+from agentcl.retrieval.states import IndexState
 from agentcl.store import transfer
 from agentcl.store.base import Store
 from agentcl.store.checks import (

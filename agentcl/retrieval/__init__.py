@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from agentcl.retrieval.index import Change, Condition, Entry, Index, Match, Query
     from agentcl.retrieval.modes import MODES, PUBLISHED, Mode, SearchMode
     from agentcl.retrieval.recall import Hit, Link, LinkedFact, Packed, Quote, Recall, ScorePart
-    from agentcl.retrieval.retriever import IndexState, Retrieved, Retriever
+    from agentcl.retrieval.retriever import Retrieved, Retriever
+    from agentcl.retrieval.states import IndexState
 
 __all__ = [
     "MODES", "PUBLISHED", "Change", "ChromaIndex", "Condition", "Edges", "Encoder", "Entry",
@@ -47,5 +48,6 @@ if not TYPE_CHECKING:
         "index": "Change Condition Entry Index Match Query",
         "modes": "MODES PUBLISHED Mode SearchMode",
         "recall": "Hit Link LinkedFact Packed Quote Recall ScorePart",
-        "retriever": "IndexState Retrieved Retriever",
+        "retriever": "Retrieved Retriever",
+        "states": "IndexState",
     })  # fmt: skip

@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import threading
 from array import array
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from agentcl.retrieval.index import NOTHING, Change, Condition, Entry, Match, Query
+from agentcl.retrieval.index import NOTHING, Change, Condition, Entry, Match, Query, Sizes
 from agentcl.retrieval.row_files import REMOVED
 from agentcl.retrieval.sign_bits import SCAN_FROM, SignScan
 from agentcl.store.records import Scope
@@ -58,14 +58,14 @@ class _Column:
 
 
 class Columns(NamedTuple):
-    """What is held of rows: numbers in arrays, and the rest as bytes."""
+    """What was held of rows at a moment; but a vector that is removed later may be zero here too."""
 
     vectors: Floats  # of length 1, shape (n, dim)
     numbers: Mapping[
         str, NDArray[Any]
     ]  # "seqs", "scope", "kind", "created", "ended", "from", "to": shape (n,)
-    ids: Sequence[bytes]
-    metadata: Sequence[bytes]  # as JSON; empty for none
+    # Ids, and metadata as JSON (empty for none), both as bytes. They are made when they are asked for: that takes long.
+    texts: Callable[[], tuple[Sequence[bytes], Sequence[bytes]]]
     scopes: Sequence[Scope]  # which "scope" counts
     kinds: Sequence[str]
 
@@ -157,29 +157,50 @@ class ExactIndex:
                 self._compact()
 
     def _compact(self) -> None:
-        """Move the rows together."""
-        rows = np.flatnonzero(self._ended[: self._size] != REMOVED)
+        """Move the rows together that were not removed."""
+        self._keep(np.flatnonzero(self._ended[: self._size] != REMOVED))
+
+    def drop_until(self, seq: int) -> None:
+        """Drop the rows up to a number of the journal: something else holds them."""
+        with self._lock:
+            self._keep(np.flatnonzero(self._seqs[: self._size] > seq))
+
+    def _keep(self, rows: Rows) -> None:
         for name in ("_vectors", *_COLUMNS):
             setattr(self, name, getattr(self, name)[rows])
         self._ids = [self._ids[row] for row in rows]
         self._metadata = [self._metadata[row] for row in rows]
-        self._size, self._removed = len(rows), 0
+        self._size, self._removed = len(rows), int((self._ended == REMOVED).sum())
         self._signs = SignScan()
         self._signs.update(self._vectors)
         self._columns.clear()
+        self._selections.clear()
         self._live = {self._ids[row]: int(row) for row in np.flatnonzero(self._ended == FOREVER)}
+
+    def ends(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return the number of each row, rising, and when it ended."""
+        return self._seqs[: self._size], self._ended[: self._size]
 
     def columns(self) -> Columns:
         """Return what it holds of every row, for files."""
-        numbers = {name.strip("_"): getattr(self, name)[: self._size] for name in _COLUMNS}
-        return Columns(
-            self._vectors[: self._size],
-            numbers,
-            [id.encode() for id in self._ids],
-            [json.dumps(dict(one)).encode() if one else b"" for one in self._metadata],
-            list(self._scopes),
-            list(self._kinds),
-        )
+        with self._lock:
+            numbers = {name.strip("_"): getattr(self, name)[: self._size].copy() for name in _COLUMNS}  # fmt: skip
+            ids, metadata = self._ids[:], self._metadata[:]
+            return Columns(
+                self._vectors[: self._size],
+                numbers,
+                lambda: (
+                    [id.encode() for id in ids],
+                    [json.dumps(dict(one)).encode() if one else b"" for one in metadata],
+                ),
+                list(self._scopes),
+                list(self._kinds),
+            )
+
+    def sizes(self) -> Sizes:
+        """Return what its arrays take, with the room that they have for more."""
+        arrays = (self._vectors, self._scores, self._room, *(getattr(self, n) for n in _COLUMNS))
+        return Sizes(sum(array.nbytes for array in arrays) + self._signs.size(), 0)
 
     def clear(self) -> None:
         """Do nothing: nothing is on disk."""

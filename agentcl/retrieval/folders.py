@@ -32,7 +32,7 @@ _NAMES: Final = {
     "graph": re.compile(rf"graph\.npz(\.partial)?|{_PARTIAL}"),
     "guidance": re.compile(rf"[0-9a-f]{{32}}\.json|{_PARTIAL}"),
     "compressed": re.compile(rf"[0-9a-f]{{16}}-[0-9]{{6}}\.safetensors|{_PARTIAL}"),
-    "usearch": re.compile(rf"head\.json|[0-9a-f]{{16}}\.(vectors|rows|graph)|{_PARTIAL}"),
+    "usearch": re.compile(rf"head\.json|[0-9a-f]{{16}}\.(vectors|rows|graph)|(building|writing)\.lock(-journal)?|{_PARTIAL}"),
     "chroma": re.compile(r"(marks\.db|chroma\.sqlite3)(-wal|-shm|-journal)?|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"),
 }  # fmt: skip
 _DEAR: Final = frozenset({"compressed"})  # takes a model to make: it is cleared row by row

@@ -8,7 +8,7 @@ third-party ones too.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final, Literal, NamedTuple, Protocol, runtime_checkable
@@ -207,6 +207,38 @@ class Index(Protocol):
 class Keeping(Protocol):
     """An index that holds what is new in this process's memory, and writes it to files when that is much."""
 
-    def keep(self) -> bool:
-        """Write files if it is time to; return whether any were written since this was last asked."""
+    def keep(self, erased: Callable[[int], Collection[str]]) -> None:
+        """Begin to write files if it is time to, and return at once.
+
+        `erased` gives the ids of what was erased since a number of the journal, which is kept out of them.
+        """
+        ...
+
+    def stop(self) -> None:
+        """Give up files that are being written; those of before stay."""
+        ...
+
+
+class Sizes(NamedTuple):
+    """What the vectors of an index take, in bytes; ids and metadata come on top."""
+
+    memory: int  # of this process
+    disk: int  # of files, which are mapped into memory: the system gives that back when others need it
+
+
+@runtime_checkable
+class Sized(Protocol):
+    """An index that knows what it takes."""
+
+    def sizes(self) -> Sizes:
+        """Return what it takes now."""
+        ...
+
+
+@runtime_checkable
+class Telling(Protocol):
+    """An index whose files may lag, be damaged, or be written just now."""
+
+    def tell(self, last: int) -> Sequence[str]:
+        """Say in words how its files are, where the journal ends at `last`, and what to do."""
         ...

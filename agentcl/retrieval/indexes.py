@@ -44,9 +44,10 @@ def _clear_rows(journal: Store, folder: Path, mode: int) -> bool:
     from agentcl.retrieval import row_files
 
     try:
-        lagging = journal.since(row_files.read_head(folder).watermark)
-        row_files.remove(folder, [row.id for row in lagging if row.op == "erase"], mode=mode)
-        row_files.sweep(folder)
+        with row_files.turn(folder, "writing", mode=mode, wait=True):
+            lagging = journal.since(row_files.read_head(folder).watermark)
+            row_files.remove(folder, [row.id for row in lagging if row.op == "erase"], mode=mode)
+            row_files.sweep(folder)
     except FileNotFoundError:
         return False
     except row_files.UNREADABLE as error:
@@ -70,7 +71,9 @@ def clear_unused(journal: Store, folder: Path | None, used: set[str]) -> list[st
     return [f"{name} (unused, deleted)" for name in cleared]
 
 
-def open_index(name: str, folder: Path, *, collection: str, mode: int | None = None) -> Index:
+def open_index(
+    name: str, folder: Path, *, collection: str, mode: int | None = None, is_read_only: bool = False
+) -> Index:
     """Open a dense index by its name in the settings.
 
     Args:
@@ -78,6 +81,7 @@ def open_index(name: str, folder: Path, *, collection: str, mode: int | None = N
         folder: that indexes are kept in.
         collection: of which memory it is, and which epoch of its vectors.
         mode: of its files; default: as the umask leaves it.
+        is_read_only: use the files of "usearch" as they are, and write none.
 
     Raises:
         ConfigError: if there is no such index.
@@ -90,7 +94,7 @@ def open_index(name: str, folder: Path, *, collection: str, mode: int | None = N
     if name == "usearch":
         from agentcl.retrieval.usearch import UsearchIndex
 
-        return UsearchIndex(collection, folder / name, mode=mode)
+        return UsearchIndex(collection, folder / name, mode=mode, is_read_only=is_read_only)
     if name == "chroma" or name.startswith("chroma:http://"):
         from urllib.parse import urlsplit
 

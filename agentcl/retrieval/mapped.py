@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from agentcl.errors import StoreCorrupt
 from agentcl.retrieval import row_files
 from agentcl.retrieval.exact import FOREVER, Columns, ExactIndex, Floats, Rows
-from agentcl.retrieval.index import NOTHING, Change, Query
-from agentcl.retrieval.row_files import NOWHERE, REMOVED, Arrays, Head
+from agentcl.retrieval.index import NOTHING, Change, Query, Sizes
+from agentcl.retrieval.row_files import NOWHERE, PARTS, REMOVED, Arrays, Head
 from agentcl.retrieval.sign_bits import SignScan
 from agentcl.store.records import SCOPE_FIELDS, Scope
 
@@ -48,7 +48,7 @@ class MappedRows(ExactIndex):
         super().__init__()
         arrays = row_files.mapped(folder, head)
         _check(head, arrays)
-        self.head = head
+        self.head, self._folder = head, folder
         self._scan_from = exact_below
         self._arrays: Arrays = arrays
         self._graph = graph
@@ -97,13 +97,36 @@ class MappedRows(ExactIndex):
         """Return how many rows ended or were removed."""
         return int((self._ended != FOREVER).sum())
 
+    def end_as(self, others: Sequence[ExactIndex]) -> None:
+        """End rows as others have them, which have seen what came later; what these do not hold was removed."""
+        parts = [one.ends() for one in others]
+        seqs = np.concatenate([held for held, _ in parts])
+        ended = np.concatenate([held for _, held in parts])
+        places = np.searchsorted(seqs, self._seqs).clip(max=max(0, len(seqs) - 1))
+        is_held = seqs[places] == self._seqs if len(seqs) else np.zeros(self._size, bool)
+        known = np.where(is_held, ended[places] if len(seqs) else REMOVED, REMOVED)
+        self._ended = np.where(self._ended == REMOVED, REMOVED, known)
+        self._removed = int((self._ended == REMOVED).sum())
+        self._selections.clear()
+
+    def sizes(self) -> Sizes:
+        """Return what it takes of this process's memory, and the size of its files."""
+        files = (self.head.path(self._folder, part) for part in PARTS)
+        disk = sum(path.stat().st_size for path in files if path.exists())
+        return Sizes(self._ended.nbytes + self._scores.nbytes + self._room.nbytes, disk)
+
     def columns(self) -> Columns:
-        """Return what it holds of every row, for files."""
-        ends, whole = self._arrays["metadata_ends"].tolist(), self._arrays["metadata"].tobytes()
+        """Return what it holds of every row, for files; `texts` are as the files have them when it is called."""
         numbers = {name: getattr(self, f"_{name}")[: self._size] for name in _NUMBERS}
-        metadata = [whole[ends[n] : ends[n + 1]].strip() for n in range(self._size)]
-        ids = self._arrays["ids"].tolist()
-        return Columns(self._vectors, numbers, ids, metadata, list(self._scopes), list(self._kinds))
+        numbers["ended"] = self._ended.copy()
+        arrays = self._arrays
+
+        def texts() -> tuple[Sequence[bytes], Sequence[bytes]]:
+            ends, whole = arrays["metadata_ends"].tolist(), arrays["metadata"].tobytes()
+            metadata = [whole[ends[n] : ends[n + 1]].strip() for n in range(len(ends) - 1)]
+            return arrays["ids"].tolist(), metadata
+
+        return Columns(self._vectors, numbers, texts, list(self._scopes), list(self._kinds))
 
     def _near(self, query: Query, wanted: Floats, rows: Rows | None, limit: int) -> Rows | None:
         count = self._size if rows is None else len(rows)
@@ -152,13 +175,17 @@ class _Metadata(Sequence[Mapping[str, Any]]):
         return held
 
 
-def sections(parts: Sequence[Columns], vectors: Floats, slots: NDArray[np.uint32]) -> tuple[
-    dict[str, NDArray[Any]], list[list[str]], list[str]
-]:  # fmt: skip
+def sections(
+    parts: Sequence[Columns],
+    texts: Sequence[tuple[Sequence[bytes], Sequence[bytes]]],
+    vectors: Floats,
+    slots: NDArray[np.uint32],
+) -> tuple[dict[str, NDArray[Any]], list[list[str]], list[str]]:
     """Return the arrays of rows, those of each part behind those of the one before, and their scopes and kinds.
 
     Args:
         parts: what is held.
+        texts: ids and metadata of each part.
         vectors: those of all parts.
         slots: where in the graph each is.
     """
@@ -172,8 +199,8 @@ def sections(parts: Sequence[Columns], vectors: Floats, slots: NDArray[np.uint32
         }
         for name, numbers in part.numbers.items():
             codes[name].append(ours[name][numbers] if name in ours else numbers)
-    ids = [id for part in parts for id in part.ids]
-    metadata = [one for part in parts for one in part.metadata]
+    ids = [id for own, _ in texts for id in own]
+    metadata = [one for _, own in texts for one in own]
     hashes = row_files.hashes(ids)
     order = np.argsort(hashes, kind="stable").astype(np.uint32)
     signs = SignScan()

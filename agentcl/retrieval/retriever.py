@@ -22,6 +22,7 @@ from agentcl.retrieval.indexes import clear_unused, open_index, open_pgvector
 from agentcl.retrieval.modes import Mode, SearchMode, search_mode
 from agentcl.retrieval.neighbours import Neighbours
 from agentcl.retrieval.recall import Hit, LinkedFact
+from agentcl.retrieval.states import IndexState, state_of
 from agentcl.store.base import Store
 from agentcl.store.episodes import Episode, Step
 from agentcl.store.records import Passage, from_micros
@@ -43,15 +44,6 @@ _LOOK_S: Final = 0.25  # between two looks of who waits while another one fills 
 _TIE: Final = 1e-9  # scores that differ by less are equal
 Readable = tuple[Row, tuple[str, ...], dict[str, Any], dict[str, Any]]  # sources, metadata, fields
 _DEPTH: Final = 200  # entries asked of each index, so that fusion knows both scores of most
-
-
-@dataclass(frozen=True, slots=True)
-class IndexState:
-    """One index as it stands."""
-
-    name: str
-    watermark: int
-    lag: int  # rows of the journal that it has not applied yet
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,8 +203,7 @@ class Retriever:
     def states(self) -> list[IndexState]:
         """Return how far each index is."""
         last = self._journal.last_seq()
-        marks = [(feed.index.name, feed.index.watermark()) for feed in self.feeds]
-        return [IndexState(name, mark, last - mark) for name, mark in marks]
+        return [state_of(feed.index, last) for feed in self.feeds]
 
     def retrieve(
         self,
@@ -339,6 +330,11 @@ class Retriever:
             for feed in self.feeds:
                 feed.rebuild(self._journal)
 
+    def stop(self) -> None:
+        """Give up files that the dense index is writing; those of before stay."""
+        if isinstance(self.dense.index, Keeping):
+            self.dense.index.stop()
+
     def close(self) -> None:
         """Release what the indexes hold; calling it twice is allowed."""
         for feed in self.feeds:
@@ -353,6 +349,7 @@ class Retriever:
             return
         self._epoch = epoch
         if isinstance(self._index, str):
+            self.stop()  # files of vectors that nobody has any more
             self.dense.index.close()
             self.dense = self._open_dense()
         else:
@@ -368,26 +365,32 @@ class Retriever:
             index.discard()
 
     def _keep_dense(self) -> None:
-        """Let the dense index write files, and clear from these what another process erased meanwhile."""
-        index = self.dense.index
-        if not isinstance(index, Keeping):
-            return
-        mark = index.watermark()
-        if index.keep():
-            erased = [row.id for row in self._journal.since(mark) if row.op == "erase"]
-            if erased:
-                index.remove(erased)
+        """Let the dense index write files, without what anybody erases meanwhile."""
+        if isinstance(self.dense.index, Keeping):
+            journal = self._journal
+            self.dense.index.keep(
+                lambda since: [row.id for row in journal.since(since) if row.op == "erase"]
+            )
 
     def _open_dense(self) -> Feed:
         index = self._index
         if isinstance(index, str):
+            if index == "usearch" and self._journal.read_only:
+                return Feed(self._open_read_only(), reads_vectors=True)
             if index in ("chroma", "usearch"):
                 claim(self.folder / index, mode=self._mode)
             if index == "pgvector":
                 return Feed(open_pgvector(self._journal, self._epoch), reads_vectors=True)
-            name = f"agentcl-{self._journal.meta('id')}-{self._epoch}"
-            index = open_index(index, self.folder, collection=name, mode=self._mode)
+            index = open_index(index, self.folder, collection=self._collection(), mode=self._mode)
         return Feed(index, reads_vectors=True)
+
+    def _open_read_only(self) -> Index:
+        """Open the files of "usearch" where they are, which are as many as the vectors; nothing is written."""
+        folder = home(self._journal) or self.folder
+        return open_index("usearch", folder, collection=self._collection(), is_read_only=True)
+
+    def _collection(self) -> str:
+        return f"agentcl-{self._journal.meta('id')}-{self._epoch}"
 
     def _hits(
         self,

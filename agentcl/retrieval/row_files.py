@@ -14,7 +14,7 @@ import mmap
 import os
 import secrets
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 from pathlib import Path
@@ -23,8 +23,9 @@ from typing import Any, Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from agentcl.errors import ConfigError, StoreCorrupt
+from agentcl.errors import ConfigError, StoreBusy, StoreCorrupt
 from agentcl.retrieval import folders
+from agentcl.store.sqlite.locks import held_lock
 from agentcl.text.homes import secret
 from agentcl.text.saving import saving
 
@@ -32,6 +33,7 @@ logger = logging.getLogger(__name__)
 KIND: Final = "usearch"
 PARTS: Final = ("vectors", "rows", "graph")
 HEAD: Final = "head.json"
+_LOCKS: Final = {"building.lock", "writing.lock"}
 REMOVED: Final = np.iinfo(np.int64).min  # when a row ended that no moment sees
 NOWHERE: Final = np.iinfo(np.uint32).max  # of a row that is not in the graph
 _VERSION: Final = 1
@@ -41,6 +43,7 @@ _ALIGNED: Final = 64
 # While another process clears rows, the graph has not the digest that the head says
 _PATIENCE_S: Final = 2.0
 _LOOK_S: Final = 0.05
+_WAIT_S: Final = 120.0  # for another one that writes files, which are large
 _own_secret: Final = secrets.token_bytes(_SECRET)  # of users without a place to keep one
 # What comes of files that are damaged, or cannot be read.
 UNREADABLE: Final = (OSError, StoreCorrupt, ValueError, TypeError, LookupError, RecursionError)
@@ -82,28 +85,59 @@ def stamp(folder: Path) -> tuple[int, ...] | None:
     return status.st_ino, status.st_size, status.st_mtime_ns
 
 
-def read(folder: Path, collection: str) -> Head | None:
-    """Return the head of the files in a folder, if they are whole, ours, and of this collection."""
+def glance(folder: Path, collection: str) -> Head | None:
+    """Return the head of the files in a folder, if there is one of this collection; its graph is not looked at.
+
+    Raises:
+        StoreCorrupt, OSError, ValueError, TypeError: if they are not whole, or not ours.
+    """
     try:
-        return _read(folder, collection)
-    except FileNotFoundError:
+        head = read_head(folder)
+    except FileNotFoundError as error:
+        if (folder / HEAD).exists():
+            raise StoreCorrupt(f"{Path(error.filename).name} is missing") from error
         return None
-    except UNREADABLE as error:
-        logger.warning("%s cannot be used (%s); it is made anew", folder, error)
-        return None
+    return head if head.collection == collection else None
 
 
-def _read(folder: Path, collection: str) -> Head | None:
-    head = read_head(folder)
-    if head.collection != collection:
-        return None
+def read(folder: Path, collection: str) -> Head | None:
+    """Return what `glance` does, if the graph is what was written. Raises as that does."""
     deadline = time.monotonic() + _PATIENCE_S
-    while digest(head.path(folder, "graph")) != head.digest:
+    while True:
+        head = glance(folder, collection)
+        if head is None or digest(head.path(folder, "graph")) == head.digest:
+            return head
         if time.monotonic() > deadline:
             raise StoreCorrupt("its graph is not what was written")
         time.sleep(_LOOK_S)
-        head = read_head(folder)
-    return head
+
+
+@contextlib.contextmanager
+def turn(
+    folder: Path,
+    name: Literal["building", "writing"],
+    *,
+    mode: int | None,
+    wait: bool,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> Iterator[None]:
+    """Hold a lock among all that use a folder: of who builds new files, or of who changes those that there are.
+
+    Raises:
+        StoreBusy: if somebody else holds it; at once, unless it is waited for and nothing stops that.
+        StoreUnavailable: if no lock can be made there.
+    """
+    deadline = time.monotonic() + (_WAIT_S if wait else 0)
+    with contextlib.ExitStack() as stack:
+        while True:
+            try:
+                stack.enter_context(held_lock(folder, name, mode=0o600 if mode is None else mode))
+                break
+            except StoreBusy:
+                if time.monotonic() >= deadline or should_stop():
+                    raise
+                time.sleep(_LOOK_S)
+        yield
 
 
 def read_head(folder: Path) -> Head:
@@ -146,12 +180,28 @@ def write_sections(
     return found
 
 
-def write_vectors(path: Path, parts: Sequence[NDArray[np.float32]], *, mode: int | None) -> None:
-    """Write vectors to a file, those of each part behind those of the one before. Raises OSError."""
+def write_vectors(
+    path: Path,
+    parts: Sequence[NDArray[np.float32]],
+    gone: Sequence[NDArray[np.bool_]],
+    *,
+    mode: int | None,
+) -> None:
+    """Write vectors to a file, those of each part behind those of the one before, and zeros for those gone. Raises OSError."""
     with saving(path, mode=mode) as file:
-        for part in parts:
+        for part, is_gone in zip(parts, gone, strict=True):
             for start in range(0, len(part), 10_000):
-                file.write(np.ascontiguousarray(part[start : start + 10_000]).data)
+                some = part[start : start + 10_000]
+                hidden = is_gone[start : start + 10_000]
+                if hidden.any():
+                    some = np.where(hidden[:, None], np.float32(0), some)
+                file.write(np.ascontiguousarray(some).data)
+
+
+def write_graph(path: Path, whole: NDArray[np.uint8], *, mode: int | None) -> None:
+    """Write a graph to a file. Raises OSError."""
+    with saving(path, mode=mode) as file:
+        file.write(whole.data)
 
 
 def mapped(folder: Path, head: Head) -> Arrays:
@@ -231,6 +281,7 @@ def sweep(folder: Path) -> None:
         kept = {HEAD, *(f"{read_head(folder).generation}.{part}" for part in PARTS)}
     except UNREADABLE:
         kept = set()
+    kept |= _LOCKS
     for path in folders.ours(folder, KIND):
         if path.name not in kept:
             with contextlib.suppress(OSError):  # where a mapped file cannot be deleted
@@ -244,17 +295,16 @@ _MAGIC: Final = b"usearch"
 _SIZES: Final = np.dtype([("nodes", "<u8"), ("links", "<u8"), ("base_links", "<u8"), ("top", "<u8"), ("entry", "<u8")])  # fmt: skip
 
 
-def slots(path: Path, rows: int) -> NDArray[np.uint32]:
-    """Return where in the graph each row's vector is; `NOWHERE` for those that it has not.
+def slots(whole: NDArray[np.uint8], rows: int) -> NDArray[np.uint32]:
+    """Return where in a graph each row's vector is; `NOWHERE` for those that it has not.
 
     Raises:
-        StoreCorrupt: if the file is not as usearch 2 writes it.
+        StoreCorrupt: if it is not as usearch 2 writes it.
     """
-    whole = np.memmap(path, np.uint8, "r")
     count, width = whole[:8].view("<u4").tolist()
     place = _FIRST_VECTOR + count * width
     if whole[place : place + 7].tobytes() != _MAGIC:
-        raise StoreCorrupt(f"{path} is no graph of usearch 2")
+        raise StoreCorrupt("it is no graph of usearch 2")
     sizes = whole[place + 64 : place + 104].view(_SIZES)[0]
     place += 104
     levels = whole[place : place + 2 * count].view("<i2").astype(np.int64)
@@ -262,11 +312,11 @@ def slots(path: Path, rows: int) -> NDArray[np.uint32]:
     lengths = 10 + 4 + 4 * int(sizes["base_links"]) + levels.clip(0) * (4 + 4 * int(sizes["links"]))
     places = place + np.cumsum(lengths) - lengths
     if int(sizes["nodes"]) != count or place + int(lengths.sum()) != len(whole):
-        raise StoreCorrupt(f"{path} is no graph of usearch 2")
+        raise StoreCorrupt("it is no graph of usearch 2")
     keys = whole[places[:, None] + np.arange(8)].view("<u8").ravel()
     found = np.full(rows, NOWHERE, np.uint32)
     if len(keys) and int(keys.max()) >= rows:
-        raise StoreCorrupt(f"{path} names rows that there are not")
+        raise StoreCorrupt("it names rows that there are not")
     found[keys.astype(np.int64)] = np.arange(count, dtype=np.uint32)
     return found
 
@@ -279,6 +329,12 @@ def digest(path: Path) -> str:
             with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as whole:
                 made.update(whole)
     return made.hexdigest()
+
+
+def hide(whole: NDArray[np.uint8], slots: NDArray[np.uint32], dim: int) -> None:
+    """Overwrite vectors in a graph with zeros."""
+    vectors = whole[_FIRST_VECTOR : len(whole) - (len(whole) - _FIRST_VECTOR) % dim]
+    vectors.reshape(-1, dim)[slots[slots != NOWHERE]] = 0
 
 
 def _signature(text: bytes) -> bytes:

@@ -60,6 +60,11 @@ class SignScan:
             return np.empty((0, 0), np.uint64), np.empty(0, np.float32)
         return self._words[:, : self._size], self._mean
 
+    def size(self) -> int:
+        """Return how many bytes it takes."""
+        arrays = (self._words, self._xor, self._count, self._sum, self._distances, self._mean)
+        return sum(array.nbytes for array in arrays)
+
     def update(self, vectors: Floats) -> None:
         """Take in the rows of `vectors`, shape (n, dim), that are new since the last call."""
         count = len(vectors)

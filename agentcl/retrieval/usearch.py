@@ -1,18 +1,18 @@
 """Dense search by usearch: for so many vectors that comparing all of them takes too long.
 
 What is new is held in this process's memory, as the index "exact" holds all. When that has grown by an eighth, it is
-written to files together with a graph of what is live, and these are mapped into memory from then on, by every process
-that opens the memory. A process reads from the journal what came after them. Nothing of it is shared between
-processes but files that are whole, so none waits for another.
+written to files together with a graph of what is live, beside all else, and these are mapped into memory from then on, by
+every process that opens the memory. A process reads from the journal what came after them. Nothing of it is shared between
+processes but files that are whole. One of them at a time builds new ones, and none waits for it.
 """
 
 from __future__ import annotations
 
 import logging
-import os
-import secrets
 import threading
-from collections.abc import Collection, Iterable, Sequence
+import time
+import weakref
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
 from itertools import islice
 from pathlib import Path
@@ -20,13 +20,14 @@ from typing import Any, Final
 
 import numpy as np
 
-from agentcl.errors import StoreCorrupt, StoreUnavailable, needs
+from agentcl.errors import StoreBusy, StoreCorrupt, StoreUnavailable, needs
 from agentcl.retrieval import row_files
-from agentcl.retrieval.exact import FOREVER, Columns, ExactIndex, Floats, Rows
-from agentcl.retrieval.index import Change, Match, Query
-from agentcl.retrieval.mapped import MappedRows, each, sections
-from agentcl.retrieval.row_files import PARTS, Head
-from agentcl.text.saving import create, make_folder
+from agentcl.retrieval.exact import ExactIndex, Floats, Rows
+from agentcl.retrieval.index import Change, Match, Query, Sizes
+from agentcl.retrieval.mapped import MappedRows
+from agentcl.retrieval.row_files import Head
+from agentcl.retrieval.row_writing import FAILURES, Erased, RowWriter
+from agentcl.text.saving import make_folder
 
 with needs("the index 'usearch'", "usearch"):
     from usearch.index import Index as Library
@@ -35,13 +36,9 @@ logger = logging.getLogger(__name__)
 WRITE_FROM: Final = 20_000  # rows that are new; fewer are compared in a millisecond
 EXACT_BELOW: Final = 20_000  # rows that a query may see: so many are all compared
 _GROWN: Final = 8  # files are written anew when what is new is one in so many of what they hold
-_LINKS: Final = 16
-_LOOKED_AT: Final = 128  # neighbours, when one is put into the graph
 _WIDTH: Final = 512  # neighbours that a walk through it looks at (`benchmarks/ann_libraries.py`)
-_MOST_THREADS: Final = 4
 _BATCH: Final = 1_000
-_ADDED: Final = 5_000
-_UNREADABLE: Final = (*row_files.UNREADABLE, RuntimeError)  # the latter by the library
+_REST_S: Final = 5.0  # before it is tried again, where another process builds files
 
 
 class UsearchIndex:
@@ -53,6 +50,7 @@ class UsearchIndex:
         mode: of these files; default: as the umask leaves it.
         write_from: how many new rows are written to files.
         exact_below: how many rows that a query may see are all compared.
+        is_read_only: use the files that there are, and change none.
 
     Raises:
         MissingExtra: on import, if usearch is not installed.
@@ -68,29 +66,40 @@ class UsearchIndex:
         mode: int | None = None,
         write_from: int = WRITE_FROM,
         exact_below: int = EXACT_BELOW,
+        is_read_only: bool = False,
     ) -> None:
         self._collection = collection
-        self._folder = folder
+        self.folder = folder
         self._mode = mode
         self._write_from = write_from
         self._exact_below = exact_below
         self._lock = threading.RLock()
-        self._is_written = False  # whether files were written since `keep` was last asked
-        self._again_at = 0  # new rows with which writing is tried again after it failed
-        make_folder(folder)
-        self.close()
+        self._writer: RowWriter | None = None
+        self._damage = ""  # why files could not be used
+        self._is_read_only = is_read_only
+        if not is_read_only:
+            make_folder(folder)
+        self._reset()
 
     def close(self) -> None:
-        """Release files and memory; calling it twice is allowed."""
+        """Wait for files that are being written, then release files and memory; calling it twice is allowed."""
+        self.finish()
         with self._lock:
-            self._stamp: object = ()  # of the head that was read: none yet
-            self._watermark = 0
-            self._base: MappedRows | None = None
-            self._new = ExactIndex()
+            self._reset()
+
+    def _reset(self) -> None:
+        self.stop()
+        self._stamp: object = ()  # of the head that was read: none yet
+        self._watermark = 0
+        self._base: MappedRows | None = None
+        self._layers = [ExactIndex()]  # what is not in files; the last one takes what is new
+        self._uncleared: set[str] = set()  # ids of what was removed, but not from the files yet
+        self._again_at = 0  # new rows with which writing is tried again after it failed ...
+        self._rests_until = 0.0  # ... and when, after another process was at it
 
     def __len__(self) -> int:
         """Return how many versions of entries it holds."""
-        return len(self._new) + (0 if self._base is None else len(self._base))
+        return sum(map(len, self._held()))
 
     def watermark(self) -> int:
         """Return the number of the last change applied, by this process or in the files that another one wrote."""
@@ -106,176 +115,263 @@ class UsearchIndex:
             self._watermark = max(self._watermark, watermark)
 
     def rebuild(self, changes: Iterable[Change], *, watermark: int) -> None:
-        """Forget everything, then apply `changes`; what is large goes to files meanwhile."""
+        """Forget everything, then apply `changes`; `keep` writes files of them."""
         with self._lock:
-            self.close()
+            self._reset()
             self._delete()
             iterator = iter(changes)
             while batch := list(islice(iterator, _BATCH)):
                 self._apply(batch)
                 self._watermark = batch[-1].seq
-                if len(self._new) >= max(self._write_from, 0 if self._base is None else len(self._base)):  # fmt: skip
-                    self._write()
             self._watermark = watermark
 
     def remove(self, ids: Collection[str]) -> None:
-        """Take every version of these records away, out of the files too."""
+        """Take every version of these records away, out of the files too, unless these are being written now."""
         with self._lock:
-            self._new.remove(ids)
-            if self._base is not None:
-                self._base.remove(ids)
-            # Those that are read now: another process may have written them since ours.
-            if row_files.stamp(self._folder) is not None:
-                try:
-                    row_files.remove(self._folder, ids, mode=self._mode)
-                except _UNREADABLE as error:
-                    logger.warning("%s cannot be cleared row by row (%s)", self._folder, error)
-                    self._delete()
+            for held in self._held():
+                held.remove(ids)
+            if self._writer is not None:
+                self._writer.remove(ids)
+            self._uncleared |= set(ids)
+            with suppress(StoreBusy):  # `clear` waits
+                self._clear_files(wait=False)
             if self._base is None:
                 return
-            is_gone = row_files.stamp(self._folder) is None
+            is_gone = row_files.stamp(self.folder) is None
             if is_gone or 2 * len(self._base) < self._base.head.rows:
-                self.close()
+                self._reset()
                 self._delete()
 
     def clear(self) -> None:
-        """Delete the files that nobody reads any more."""
-        row_files.sweep(self._folder)
+        """Clear the files of what was removed, and delete those that nobody reads any more."""
+        self._clear_files(wait=True)
 
-    def keep(self) -> bool:
-        """Write files if much is new; return whether any were written since this was last asked."""
+    def keep(self, erased: Erased = lambda since: ()) -> None:
+        """Begin to write files, beside all else, if much is new and nobody is at it.
+
+        Args:
+            erased: gives the ids of what was erased since a number of the journal; it is kept out of the files.
+        """
         with self._lock:
-            held = 0 if self._base is None else self._base.head.rows
-            if len(self._new) >= max(self._write_from, held // _GROWN, self._again_at):
-                self._write()
-            is_written, self._is_written = self._is_written, False
-            return is_written
+            self._look()
+            if self._uncleared:
+                with suppress(StoreBusy):
+                    self._clear_files(wait=False)
+            is_due = sum(map(len, self._layers)) >= self._due()
+            if (
+                not self._is_read_only
+                and self._writer is None
+                and is_due
+                and time.monotonic() >= self._rests_until
+            ):
+                self._begin(erased)
+
+    def finish(self) -> None:
+        """Wait until the files are written that are being written."""
+        writer = self._writer
+        if writer is not None:
+            writer.wait()
+            with self._lock:
+                self._look()
+
+    @property
+    def is_writing(self) -> bool:
+        """Whether files are being written now."""
+        return self._writer is not None and not self._writer.is_done
+
+    def stop(self) -> None:
+        """Give up files that are being written; those of before stay."""
+        with self._lock:
+            if self._writer is not None:
+                self._writer.stop()
+                self._leave()
 
     def search(self, query: Query, *, limit: int) -> list[Match]:
         """Return the entries of the highest cosine, as far as the graph finds them."""
         with self._lock:
             self._look()
-            found = self._new.search(query, limit=limit)
-            if self._base is None:
-                return found
-            found += self._base.search(query, limit=limit)
+            found = [match for held in self._held() for match in held.search(query, limit=limit)]
             return sorted(found, key=lambda match: (-match.score, match.seq))[:limit]
 
     def live_seqs(self) -> Iterable[int]:
         """Return the numbers of all live entries."""
         with self._lock:
             self._look()
-            base = () if self._base is None else self._base.live_seqs()
-            return [*base, *self._new.live_seqs()]
+            return [seq for held in self._held() for seq in held.live_seqs()]
 
-    # Files
+    def sizes(self) -> Sizes:
+        """Return what it takes of this process's memory, and the size of its files."""
+        with self._lock:
+            held = [one.sizes() for one in self._held()]
+            return Sizes(sum(one.memory for one in held), sum(one.disk for one in held))
+
+    def tell(self, last: int) -> Sequence[str]:
+        """Say in words how its files are, where the journal ends at `last`, and what to do."""
+        with self._lock:
+            self._look()
+            told = []
+            if self._damage:
+                told.append(f"its files could not be used ({self._damage}); it is made anew from the journal, and there is nothing to do")  # fmt: skip
+            new = sum(map(len, self._layers))
+            if self._base is None:
+                state = f"it has no files, and holds {new:,} vectors in memory"
+            else:
+                head, size = self._base.head, self.sizes().disk / 1e6
+                state = f"its files hold {head.rows:,} vectors in {size:,.1f} MB"
+                if (lag := last - head.watermark) > 0:
+                    state += f" and lag by {lag:,} records, which every process reads from the journal when it begins"  # fmt: skip
+            if self.is_writing:
+                told.append(f"{state}; new files are being written now")
+            elif self._is_read_only:
+                told.append(f"{state}; the folder is only read, so none are written")
+            else:
+                told.append(f"{state}; files are written when {self._due():,} vectors are new")
+            return told
+
+    def _due(self) -> int:
+        """Return with how many new rows files are written."""
+        held = 0 if self._base is None else self._base.head.rows
+        return max(self._write_from, held // _GROWN, self._again_at)
+
+    def _held(self) -> list[ExactIndex]:
+        return [*([] if self._base is None else [self._base]), *self._layers]
 
     def _apply(self, changes: Sequence[Change]) -> None:
         fresh = [change for change in changes if change.seq > self._watermark]
-        if self._base is not None and fresh:
+        if not fresh:
+            return
+        ends = [change._replace(added=None) for change in fresh]
+        if self._base is not None:
             self._base.end(fresh)
-        self._new.apply(fresh, watermark=fresh[-1].seq if fresh else 0)
+        for layer in self._layers[:-1]:
+            layer.apply(ends, watermark=ends[-1].seq)
+        self._layers[-1].apply(fresh, watermark=fresh[-1].seq)
+
+    # Files
+
+    def _begin(self, erased: Erased) -> None:
+        base, is_fit = self._base, False
+        if base is not None:  # a graph that holds mostly what ended is made anew
+            is_fit = 2 * base.dead() < base.head.rows
+        self._writer = RowWriter(
+            self.folder,
+            [part for held in self._held() if len((part := held.columns()).vectors)],
+            collection=self._collection,
+            watermark=self._watermark,
+            held=(base.head.path(self.folder, "graph"), base.head.rows)
+            if base and is_fit
+            else None,
+            mode=self._mode,
+            erased=erased,
+            open=self._opener(),
+        )
+        self._ending = weakref.finalize(self, self._writer.stop)  # at the latest when Python ends
+        self._layers.append(ExactIndex())
+
+    def _leave(self) -> RowWriter:
+        """Return the writer, which has ended."""
+        assert self._writer is not None
+        writer, self._writer = self._writer, None
+        self._ending.detach()  # it would keep the files open
+        return writer
 
     def _look(self) -> None:
-        """Open the files that were written last, unless this process is further than they are."""
-        stamp = row_files.stamp(self._folder)
+        """Go on with files that were written last, by this process or another one, if they hold more."""
+        if self._writer is not None and self._writer.is_done:
+            writer = self._leave()
+            if writer.base is not None:
+                self._again_at = 0
+                self._take(writer.base)
+            elif writer.is_busy:
+                self._rests_until = time.monotonic() + _REST_S
+            else:
+                self._again_at = 2 * sum(map(len, self._layers))
+        stamp = row_files.stamp(self.folder)
         if stamp == self._stamp:
             return
         self._stamp = stamp
-        head = row_files.read(self._folder, self._collection)
-        if head is None or head.watermark < self._watermark:
-            return
-        if self._base is not None and self._base.head.generation == head.generation:
-            return
         try:
-            base = self._opened(head)
-        except _UNREADABLE as error:
-            logger.warning("%s cannot be used (%s); it is made anew", self._folder, error)
+            head = row_files.glance(self.folder, self._collection)
+            if head is None:
+                return
+            if self._base is not None and head.generation == self._base.head.generation:
+                self._base.remove(())  # somebody cleared rows
+                return
+            # It looks at all of the graph
+            head = row_files.read(self.folder, self._collection) if self._is_more(head) else None
+            if head is not None:
+                self._take(self._opener()(head))
+        except FAILURES as error:
+            self._damage = str(error)
+            logger.warning("%s cannot be used (%s); it is made anew", self.folder, error)
+
+    def _is_more(self, head: Head) -> bool:
+        return self._base is None or head.watermark > self._base.head.watermark
+
+    def _take(self, base: MappedRows) -> None:
+        """Go on with files; what came after them stays in memory."""
+        mark = base.head.watermark
+        if not self._is_more(base.head):
             return
-        self._base, self._new, self._watermark = base, ExactIndex(), head.watermark
+        if mark < self._watermark:
+            base.end_as(self._held())
+            for layer in self._layers:
+                layer.drop_until(mark)
+            last = self._layers.pop()
+            self._layers = [*(layer for layer in self._layers if len(layer)), last]
+        else:
+            self._layers, self._watermark = [ExactIndex()], mark
+        self._base = base
 
-    def _opened(self, head: Head) -> MappedRows:
-        path = head.path(self._folder, "graph")
-        library: Any = Library.restore(
-            str(path), view=True
-        )  # its types know no setter of the width
-        if library is None or library.ndim != head.dim or len(library) > head.rows:
-            raise StoreCorrupt("its graph is of other rows")
+    def _opener(self) -> Callable[[Head], MappedRows]:
+        """Return what opens files, without a reference to this index."""
+        folder, exact_below = self.folder, self._exact_below
+        return lambda head: _opened(folder, head, exact_below=exact_below)
 
-        def near(wanted: Floats, count: int) -> Rows:
-            if not len(library):
-                return np.empty(0, np.intp)
-            library.expansion_search = max(_WIDTH, 2 * count)
-            keys = library.search(wanted, min(count, len(library)), threads=1).keys
-            rows: Rows = np.sort(np.asarray(keys).astype(np.intp))
-            return rows
-
-        return MappedRows(self._folder, head, near, exact_below=self._exact_below)
-
-    def _write(self) -> None:
-        """Write all that is held to new files, and go on with these; a full disk leaves those before."""
-        generation = secrets.token_hex(8)
-        try:
-            head = self._written(generation)
-            row_files.write_head(self._folder, head, mode=self._mode)
-            row_files.sweep(self._folder)
-            base = self._opened(head)
-        except _UNREADABLE as error:
-            logger.warning("the index is not written to %s: %s", self._folder, error)
-            self._again_at = 2 * len(self._new)
-            for part in PARTS:
-                with suppress(OSError):
-                    (self._folder / f"{generation}.{part}").unlink(missing_ok=True)
+    def _clear_files(self, *, wait: bool) -> None:
+        """Clear from the files that are read now what was removed: another process may have written them since ours."""
+        if self._is_read_only:
             return
-        self._stamp = row_files.stamp(self._folder)
-        self._base, self._new = base, ExactIndex()
-        self._is_written, self._again_at = True, 0
-
-    def _written(self, generation: str) -> Head:
-        parts = [one.columns() for one in (self._base, self._new) if one is not None]
-        parts = [part for part in parts if len(part.ids)]
-        rows, dim = sum(len(part.ids) for part in parts), parts[-1].vectors.shape[1]
-        logger.info("writing %d vectors to %s", rows, self._folder)
-        paths = {part: self._folder / f"{generation}.{part}" for part in PARTS}
-        row_files.write_vectors(paths["vectors"], [part.vectors for part in parts], mode=self._mode)
-        self._write_graph(paths["graph"], parts, dim)
-        vectors = np.memmap(paths["vectors"], np.dtype("<f4"), "r", shape=(rows, dim))
-        slots = row_files.slots(paths["graph"], rows)
-        arrays, scopes, kinds = sections(parts, vectors, slots)
-        places = row_files.write_sections(paths["rows"], arrays, mode=self._mode)
-        return Head(
-            generation, self._collection, self._watermark, rows, dim, scopes, kinds, places,
-            row_files.digest(paths["graph"]),
-        )  # fmt: skip
-
-    def _write_graph(self, path: Path, parts: Sequence[Columns], dim: int) -> None:
-        """Write the graph of before with what is new in it, or, where it holds mostly what ended, a new one."""
-        library = Library(
-            ndim=dim, metric="cos", dtype="i8", connectivity=_LINKS, expansion_add=_LOOKED_AT,
-        )  # fmt: skip
-        first = 0
-        if self._base is not None and 2 * self._base.dead() < self._base.head.rows:
-            held = self._base.head.path(self._folder, "graph")
-            if held.exists():  # else another process wrote files since
-                library.load(str(held))
-                first = self._base.head.rows
-        threads = min(_MOST_THREADS, os.cpu_count() or 1)
-        place = 0
-        for part in parts:
-            live = np.flatnonzero(part.numbers["ended"] == FOREVER)
-            for some in each(live, _ADDED) if place >= first else ():
-                keys: Any = (some + place).astype(np.uint64)
-                # Two threads that begin a graph may each link what the other one does not reach.
-                is_small = len(library) < _ADDED
-                library.add(keys, part.vectors[some], threads=1 if is_small else threads)
-            place += len(part.ids)
-        with create(path, mode=0o600 if self._mode is None else self._mode):
-            pass
-        library.save(str(path))
+        with row_files.turn(self.folder, "writing", mode=self._mode, wait=wait):
+            removed = set(self._uncleared)
+            if row_files.stamp(self.folder) is not None:
+                try:
+                    row_files.remove(self.folder, removed, mode=self._mode)
+                except row_files.UNREADABLE as error:
+                    logger.warning("%s cannot be cleared row by row (%s)", self.folder, error)
+                    self._delete_files()
+            if wait:
+                row_files.sweep(self.folder)
+            self._uncleared -= removed
 
     def _delete(self) -> None:
+        if self._is_read_only:
+            self._stamp = row_files.stamp(self.folder)  # they are not looked at again
+            return
+        with row_files.turn(self.folder, "writing", mode=self._mode, wait=True):
+            self._delete_files()
+
+    def _delete_files(self) -> None:
         try:
-            row_files.delete(self._folder)
+            row_files.delete(self.folder)
         except OSError as error:
-            raise StoreUnavailable(f"cannot keep an index in {self._folder}: {error}") from error
-        self._stamp = row_files.stamp(self._folder)
+            raise StoreUnavailable(f"cannot keep an index in {self.folder}: {error}") from error
+        self._stamp = row_files.stamp(self.folder)
+
+
+def _opened(folder: Path, head: Head, *, exact_below: int) -> MappedRows:
+    library: Any = Library.restore(
+        str(head.path(folder, "graph")), view=True
+    )  # its types know no setter of the width
+    if library is None or library.ndim != head.dim or len(library) > head.rows:
+        raise StoreCorrupt("its graph is of other rows")
+
+    def near(wanted: Floats, count: int) -> Rows:
+        if not len(library):
+            return np.empty(0, np.intp)
+        library.expansion_search = max(_WIDTH, 2 * count)
+        keys = library.search(wanted, min(count, len(library)), threads=1).keys
+        rows: Rows = np.sort(np.asarray(keys).astype(np.intp))
+        return rows
+
+    return MappedRows(folder, head, near, exact_below=exact_below)

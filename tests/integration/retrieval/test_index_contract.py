@@ -57,10 +57,12 @@ class _Written:
     def apply(self, changes: Sequence[Change], *, watermark: int) -> None:
         self._index.apply(changes, watermark=watermark)
         self._index.keep()
+        self._index.finish()
 
     def rebuild(self, changes: Iterable[Change], *, watermark: int) -> None:
         self._index.rebuild(changes, watermark=watermark)
         self._index.keep()
+        self._index.finish()
 
 
 class TestUsearchIndexInFiles(TestUsearchIndex):

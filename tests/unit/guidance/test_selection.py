@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agentcl.guidance.belief import Belief
 from agentcl.guidance.rules import GuidanceRules
-from agentcl.guidance.selection import Choice, Place, choose, line_of
+from agentcl.guidance.selection import Choice, Place, choose, line_of, probability_of
 from agentcl.guidance.state import GuidanceState
 from agentcl.store.episodes import Episode, Exposure, Guidance, Reflection, Stated
 from agentcl.store.records import Record, Scope
@@ -34,7 +35,14 @@ def lesson(id: str, what: str = "drain it", **given: str) -> Guidance:
     return Guidance(id=id, what=what, **fields)  # type: ignore[arg-type]
 
 
-def confirmed(id: str, what: str, *, times: int = 1, is_confirmed: bool = True) -> list[Record]:
+def confirmed(
+    id: str,
+    what: str,
+    *,
+    times: int = 1,
+    is_confirmed: bool = True,
+    when: str = "a queue is slow",
+) -> list[Record]:
     """Return episodes after which a lesson was stated again, or its opposite."""
     claim = "do" if is_confirmed else "useless"
     records: list[Record] = []
@@ -46,7 +54,7 @@ def confirmed(id: str, what: str, *, times: int = 1, is_confirmed: bool = True) 
                 is_success=is_confirmed,
             )
         )  # fmt: skip
-        stated = Stated("a queue is slow", claim, what, id if is_confirmed else "")
+        stated = Stated(when, claim, what, id if is_confirmed else "")
         records.append(Reflection(id=f"r-{episode}", sources=(episode,), stated=(stated,)))
     return records
 
@@ -77,6 +85,54 @@ def test_a_lesson_on_trial_is_shown_as_often_as_its_probability_says() -> None:
     shown = sum(choice.exposures[0].is_shown for choice in choices)
     assert abs(shown / 400 - probability) < 0.1
     assert all(bool(c.shown) == c.exposures[0].is_shown for c in choices)
+
+
+def probability(state: GuidanceState, id: str) -> float:
+    """Return with which probability a lesson is shown."""
+    return next(one for one in chosen(state).exposures if one.guidance == id).probability
+
+
+def test_a_new_lesson_is_withheld_less_where_most_of_its_kind_were_confirmed() -> None:
+    held = [
+        one for n in range(8) for one in _proved(f"l{n}", f"action{n} it", when="a cache is hot")
+    ]
+    assert probability(state_of(lesson("new")), "new") < 0.9
+    assert 0.9 < probability(state_of(*held, lesson("new")), "new") <= 0.97
+
+
+def test_what_an_agent_was_told_is_withheld_as_often_as_its_worth_is_open() -> None:
+    told = {"origin": "told", "author": "ada"}
+    held = [
+        one
+        for n in range(8)
+        for one in _proved(f"l{n}", f"action{n} it", when="a cache is hot", **told)
+    ]
+    assert probability(state_of(*held, lesson("new", **told)), "new") < 0.9
+
+
+def _proved(id: str, what: str, *, when: str, **given: str) -> list[Record]:
+    """Return a lesson that three episodes stated again."""
+    return [lesson(id, what, when=when, **given), *confirmed(id, what, times=3, when=when)]
+
+
+def belief(uplift: float, *, shown: float, withheld: float) -> Belief:
+    return Belief("trial", 0.9, uplift, 0.2, shown, withheld, 0, 0, "")
+
+
+def test_what_most_tests_of_its_kind_confirm_is_not_given_up_for_a_few_unlucky_coins() -> None:
+    unlucky = belief(-0.03, shown=0, withheld=2)
+    assert probability_of(unlucky, -0.03) == 0.1
+    assert 0.4 < probability_of(unlucky, -0.03, trust=0.9) < 0.5
+    assert probability_of(belief(-0.6, shown=3, withheld=2), -0.6, trust=0.9) == 0.1
+    assert probability_of(belief(-0.03, shown=5, withheld=5), -0.03, trust=0.9) == 0.0
+
+
+@given(st.floats(-1, 1), st.floats(0, 20), st.floats(0, 20), st.floats(0, 1))
+def test_trust_never_makes_a_lesson_rarer(
+    gain: float, shown: float, withheld: float, trust: float
+) -> None:
+    held = belief(gain, shown=shown, withheld=withheld)
+    assert 0 <= probability_of(held, gain) <= probability_of(held, gain, trust=trust) <= 0.97
 
 
 def test_a_frozen_run_throws_no_coin() -> None:
