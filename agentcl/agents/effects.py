@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from agentcl.envs.acting import History
@@ -19,14 +19,25 @@ _FIRST: Final = re.compile(
 
 def still_worth_trying(actions: Sequence[str], first: str, history: History) -> tuple[str, ...]:
     """Return the actions without those that brought nothing since something last changed; all, if none is left."""
-    seen, vain = first, set[str]()
-    for action, outcome in history:
-        if effect_of(outcome, seen) == "change" and not is_refused(action, outcome, actions):
-            seen = outcome
+    vain = set[str]()
+    for action, is_change in changes(first, history, actions):
+        if is_change:
             vain.clear()
         else:
             vain.add(action)
     return tuple(action for action in actions if action not in vain) or tuple(actions)
+
+
+def changes(first: str, history: History, actions: Sequence[str]) -> Iterator[tuple[str, bool]]:
+    """Yield what was done, and whether it changed something; what was refused did not."""
+    seen = first
+    for action, outcome in history:
+        is_change = effect_of(outcome, seen) == "change" and not is_refused(
+            action, outcome, actions
+        )
+        if is_change:
+            seen = outcome
+        yield action, is_change
 
 
 def is_refused(action: str, outcome: str, actions: Sequence[str]) -> bool:

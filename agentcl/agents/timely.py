@@ -6,11 +6,10 @@ told one thing to do at a time, as Plan-and-Act agents are told their next sub-g
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
-from agentcl.agents.effects import is_refused
+from agentcl.agents.effects import changes
 from agentcl.envs.acting import History
-from agentcl.guidance.effects import effect_of
 from agentcl.guidance.same import content, names
 from agentcl.lessons import Lesson, read_sentence
 
@@ -31,35 +30,24 @@ def timely(
     """
     read = [(text, read_sentence(text)) for text in guidance]
     needs = {text: one for text, one in read if one is not None and one.claim == "needs"}
-    done = [*_done(first, history, actions)]
+    done = [action for action, is_change in changes(first, history, actions) if is_change]
     due = {
         text: one
         for text, one in needs.items()
         if not any(names(one.what, action) for action in done)
     }
     joined: set[str] = set()
-    told: list[str] = []
+    told: dict[str, str] = {}
     for text, lesson in read:
-        if text in needs:
-            told.append(text)
-            continue
-        said = text
+        told[text] = text
         for other, need in due.items():
             if lesson is not None and lesson.claim == "do" and (whole := _joined(text, need)):
-                said = whole
+                told[text] = whole
                 joined.add(other)
                 break
-        told.append(said)
-    return tuple(text for text in told if text not in needs or (text in due and text not in joined))
-
-
-def _done(first: str, history: History, actions: Sequence[str]) -> Iterator[str]:
-    """Yield the actions that changed something."""
-    seen = first
-    for action, outcome in history:
-        if effect_of(outcome, seen) == "change" and not is_refused(action, outcome, actions):
-            yield action
-            seen = outcome
+    return tuple(
+        said for text, said in told.items() if text not in needs or text in due.keys() - joined
+    )
 
 
 def _joined(text: str, need: Lesson) -> str:

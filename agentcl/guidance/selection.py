@@ -245,12 +245,13 @@ def probability_of(belief: Belief, gain: float, *, trust: float = 0.0) -> float:
     """Return with which probability something is shown that is believed to gain so much.
 
     While little is known it is the probability that showing it helps (Thompson 1933, "On the likelihood that one unknown probability
-    exceeds another"), or, where that is higher, that it holds: what most tests of its kind confirmed needs few controls.
+    exceeds another"), or, where that is higher, that it holds: of what an agent lived through most holds, and tests tell what
+    does not, so few controls are enough.
 
     Args:
         belief: what is known of it.
         gain: expected in score, less the price of its tokens.
-        trust: with which probability it holds, as far as the agent's own tests tell; 0: they do not.
+        trust: with which probability it holds, where it is of the agent's own experience; 0: it is not.
     """
     helps = 0.5 * (1 + math.erf(gain / (belief.sd * math.sqrt(2))))
     is_trusted = trust >= PROVED
