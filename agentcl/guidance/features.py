@@ -35,6 +35,8 @@ NAMES: Final = (
     "sentences", "length",
     "rank", "behind", "ahead", "spread",  # among the other lessons, by likeness ...
     "read rank", "read behind", "read ahead",  # ... and by the log-odds
+    "met", "met by whole", "met second", "met last",  # as "best" and the like, by the vectors that are trained to meet
+    "met rank", "met behind", "met ahead",
 )  # fmt: skip
 
 
@@ -105,7 +107,13 @@ def is_stated(when: str, seen: Seen) -> bool:
 
 
 def features(
-    whens: Sequence[When], seen: Seen, *, whole: Numbers, parts: Numbers, read: Numbers
+    whens: Sequence[When],
+    seen: Seen,
+    *,
+    whole: Numbers,
+    parts: Numbers,
+    read: Numbers,
+    meeting: Numbers,
 ) -> Numbers:
     """Return what tells of each lesson whether it speaks of a situation.
 
@@ -115,12 +123,13 @@ def features(
         whole: cosines of the conditions with it, `[n]`.
         parts: cosines of the conditions with its sentences, `[n, sentences]`.
         read: log-odds that they hold in it, `[n]`.
+        meeting: cosines of the vectors that are trained to meet, with it and with its sentences, `[n, 1 + sentences]`.
 
     Returns:
         `[n, len(NAMES)]`, in the order of `NAMES`.
     """
     best = parts.argmax(1).tolist()
-    top = np.sort(parts, 1)
+    top, met = np.sort(parts, 1), np.sort(meeting, 1)
     likeness = np.maximum(whole, top[:, -1])
     count = np.array([max(1, len(when.words)) for when in whens], np.float32)
     shared = np.array([len(when.words & seen.words) for when in whens], np.float32)
@@ -146,6 +155,11 @@ def features(
         *_standing(likeness),
         (likeness - likeness.mean()) / (likeness.std() + 1e-3),
         *_standing(read),
+        met[:, -1],
+        meeting[:, 0],
+        met[:, -2],
+        meeting[:, -1],
+        *_standing(met[:, -1]),
     )
     found = np.empty((len(whens), len(NAMES)), np.float32)
     for at, column in enumerate(columns):

@@ -39,7 +39,8 @@ if TYPE_CHECKING:
     from agentcl.store.records import ScopeView
 
 logger = logging.getLogger(__name__)
-_CANDIDATES: Final = 16  # conditions that are compared with each sentence of a situation
+CANDIDATES: Final = 48  # conditions that are compared with each sentence of a situation
+_AMONG: Final = 16  # conditions beside which each is weighed at the least
 MOST_READ: Final = 6  # of them; reading all gives a lower F1, and takes more than twice as long (`training/matching`)
 _MOST_BY_WORDS: Final = 8  # of them by their words
 _MOST_ALIKE: Final = 3  # lessons of experience that only may speak of it, in one situation
@@ -177,11 +178,13 @@ class Matcher:
         conditions_of = self._nearest(state, seen.text, vectors, place, by_words)
         if not conditions_of:  # the encoder is out of reach
             return {}
-        asked = [*conditions_of, *background()[: max(0, _CANDIDATES - len(conditions_of))]]
+        asked = [*conditions_of, *background()[: max(0, _AMONG - len(conditions_of))]]
         alone = self._alone(reader, asked)
         cosines = np.stack([one.vector for _, one in alone]) @ vectors.T
-        some = _read_of(cosines.max(1), len(conditions_of))
-        cosines = cosines[some]
+        meeting = np.stack([one.meeting for one in (text, *parts)])
+        near = np.stack([one.meeting for _, one in alone]) @ meeting.T
+        some = _read_of(near.max(1), len(conditions_of))
+        cosines, near = cosines[some], near[some]
         best = cosines[:, 1:].max(1).tolist()
         pairs = [Pair(alone[at][1], text, like) for at, like in zip(some, best, strict=True)]
         numbers = features(
@@ -190,6 +193,7 @@ class Matcher:
             whole=cosines[:, 0],
             parts=cosines[:, 1:],
             read=np.asarray(reader.together(pairs), np.float32),
+            meeting=near,
         )
         read = dict(zip((asked[at] for at in some), decide(numbers), strict=True))
         return {id: read[when] for when, ids in conditions_of.items() if when in read for id in ids}
@@ -226,9 +230,9 @@ class Matcher:
         by_words: Iterable[str],
     ) -> dict[str, list[str]]:
         """Return the conditions that are read with a situation, each with the lessons that have it."""
-        if len(state.lessons) <= _CANDIDATES:
+        if len(state.lessons) <= CANDIDATES:
             ids = dict.fromkeys(chain(by_words, list(state.lessons)))
-            return by_condition(state, ids, place.is_offered, most=_CANDIDATES)
+            return by_condition(state, ids, place.is_offered, most=CANDIDATES)
         first = by_condition(state, by_words, place.is_offered, most=_MOST_BY_WORDS)
         if self._opened.encoder_name() != "minilm":
             try:
@@ -239,7 +243,7 @@ class Matcher:
         with self._lock:
             held = self._candidates.setdefault(state.tenant, Candidates())
             held.follow(state, self._opened.journal)
-            return held.nearest(vectors, first, place.is_offered, most=_CANDIDATES)
+            return held.nearest(vectors, first, place.is_offered, most=CANDIDATES)
 
 
 def _read_of(likeness: NDArray[np.float32], count: int) -> list[int]:

@@ -2,8 +2,8 @@
 
 The lower layers of all-MiniLM-L6-v2 read each text alone, so what they make of a condition can be kept. Copies of its
 upper layers, trained for this, read condition and text as one sequence (MacAvaney et al. 2020, "Efficient Document
-Re-Ranking for Transformers by Precomputing Term Representations"). What they were trained on, and how, says
-`training/matching/README.md`.
+Re-Ranking for Transformers by Precomputing Term Representations"). Other copies, trained too, read each alone and make the
+vectors that tell which conditions are worth reading with a text. What both were trained on, and how, says `training/matching/README.md`.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     Vector = NDArray[np.float32]
 
 WEIGHTS: Final = Path(__file__).parent / "weights" / "conditions.safetensors"
+MEETING: Final = Path(__file__).parent / "weights" / "meeting.safetensors"
 MOST_TOKENS: Final = 200  # of a text; the rest is not read
 _BATCH: Final = 32
 _LONGER: Final = 1.5  # than the shortest text that is read at once with it, at the most
@@ -42,6 +43,7 @@ class ReadAlone:
 
     hidden: Tensor  # [tokens, 384]
     vector: Vector  # [384], of length 1: what the unchanged model makes of the whole text
+    meeting: Vector  # [384], of length 1: conditions are near texts in which they may hold
 
 
 class Pair(NamedTuple):
@@ -59,16 +61,17 @@ class ConditionReader:
 
     Args:
         weights: what was trained, as `training.matching.read` writes it.
+        meeting: what was trained, as `training.matching.meet` writes it.
 
     Raises:
         MissingExtra: if torch or the bundled model is not installed.
     """
 
-    def __init__(self, weights: Path = WEIGHTS) -> None:
+    def __init__(self, weights: Path = WEIGHTS, meeting: Path = MEETING) -> None:
         if not is_installed():
             raise MissingExtra("lessons that apply by meaning", "local")
         self._lock = threading.Lock()
-        self._weights = weights
+        self._weights, self._meeting = weights, meeting
 
     def alone(self, texts: Sequence[str]) -> list[ReadAlone]:
         """Return each text as it is read alone, in order."""
@@ -96,7 +99,7 @@ class ConditionReader:
 
     @cached_property
     def _model(self) -> _Layers:
-        return _Layers(self._weights)
+        return _Layers(self._weights, self._meeting)
 
 
 @cache
@@ -114,7 +117,7 @@ def is_installed() -> bool:
 class _Layers:
     """The layers themselves."""
 
-    def __init__(self, weights: Path) -> None:
+    def __init__(self, weights: Path, meeting: Path) -> None:
         from safetensors.torch import load_file
         from transformers import AutoModel, AutoTokenizer
 
@@ -128,6 +131,8 @@ class _Layers:
         self._lower, self._above = layers[: len(layers) - joined], layers[len(layers) - joined :]
         self._upper = copy.deepcopy(self._above)
         add_trained(self._upper, held)
+        self._meeting = copy.deepcopy(self._above)
+        add_trained(self._meeting, load_file(meeting))
         self._side = held["side"].float()  # [2, 384]: of the condition, and of the text
         self._first = held["head.0.weight"].float(), held["head.0.bias"].float()
         self._last = held["head.3.weight"].float(), held["head.3.bias"].float()
@@ -151,10 +156,14 @@ class _Layers:
             tokens[at, : len(one)] = torch.tensor(one)
             mask[at, : len(one)] = 1
         hidden = through(self._lower, self._bert.embeddings(tokens), mask)
-        top = through(self._above, hidden, mask)
-        pooled = torch.nn.functional.normalize(mean(top.float(), mask), dim=-1).numpy()
+        vectors, meeting = (
+            torch.nn.functional.normalize(
+                mean(through(layers, hidden, mask).float(), mask), dim=-1
+            ).numpy()
+            for layers in (self._above, self._meeting)
+        )
         for at, one in enumerate(read):
-            yield ReadAlone(hidden[at, : len(one)].clone(), pooled[at])
+            yield ReadAlone(hidden[at, : len(one)].clone(), vectors[at], meeting[at])
 
     def together(self, pairs: Sequence[Pair]) -> list[float]:
         import torch

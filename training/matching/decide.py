@@ -22,8 +22,8 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 
 from agentcl.guidance.decision import FILE
 from agentcl.guidance.features import NAMES, Seen, When, features, sentences
-from agentcl.memory.matching import MOST_READ
-from agentcl.retrieval.conditions import WEIGHTS, ConditionReader, Pair, ReadAlone
+from agentcl.memory.matching import CANDIDATES, MOST_READ
+from agentcl.retrieval.conditions import MEETING, WEIGHTS, ConditionReader, Pair, ReadAlone
 from training.matching.situations import FOLDER, Situations, domains, load
 
 FOLDS: Final = 3  # of domains: each is judged by trees of the others
@@ -40,8 +40,8 @@ TREES: Final = {
 class Reading:
     """Reads each text, and each pair, once."""
 
-    def __init__(self, weights: Path = WEIGHTS) -> None:
-        self.reader = ConditionReader(weights)
+    def __init__(self, weights: Path = WEIGHTS, meeting: Path = MEETING) -> None:
+        self.reader = ConditionReader(weights, meeting)
         self._held: dict[str, ReadAlone] = {}
         self._odds: dict[tuple[str, str], float] = {}
 
@@ -84,11 +84,14 @@ class Rows(NamedTuple):
 
 def rows_of(reading: Reading, found: Situations) -> list[Rows]:
     """Return what is read of each text."""
-    whens = np.stack([one.vector for one in reading.alone([one.when for one in found.lessons])])
+    whens = reading.alone([one.when for one in found.lessons])
+    vectors = np.stack([one.vector for one in whens])
+    meeting = np.stack([one.meeting for one in whens])
     told = [[text.text, *sentences(text.text)] for text in found.texts]
     reading.alone([one for parts in told for one in parts])
-    cosines = [whens @ np.stack([one.vector for one in reading.alone(parts)]).T for parts in told]
-    nearest = [np.argsort(-one.max(1))[:MOST_READ] for one in cosines]
+    cosines = [vectors @ np.stack([one.vector for one in reading.alone(parts)]).T for parts in told]
+    near = [meeting @ np.stack([one.meeting for one in reading.alone(parts)]).T for parts in told]
+    nearest = list(map(_nearest, cosines, near))
     read = iter(
         reading.together(
             [
@@ -107,11 +110,18 @@ def rows_of(reading: Reading, found: Situations) -> list[Rows]:
                 whole=alike[some, 0],
                 parts=alike[some, 1:],
                 read=np.asarray([*islice(read, len(some))], np.float32),
+                meeting=met[some],
             ),
             [found.lessons[at].id in text.right for at in some],
         )
-        for text, alike, some in zip(found.texts, cosines, nearest, strict=True)
+        for text, alike, met, some in zip(found.texts, cosines, near, nearest, strict=True)
     ]
+
+
+def _nearest(cosines: NDArray[np.float32], near: NDArray[np.float32]) -> NDArray[np.int64]:
+    """Return the places of what is read, as `agentcl.memory.matching` finds it."""
+    some = np.argsort(-cosines.max(1))[:CANDIDATES]
+    return some[np.argsort(-near[some].max(1))[:MOST_READ]]
 
 
 def model() -> HistGradientBoostingClassifier:

@@ -16,7 +16,7 @@ import argparse
 import copy
 import random
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -285,12 +285,11 @@ def _loss(reader: Reader, alone: Alone, batch: Sequence[Example]) -> Tensor:
     return (each * torch.tensor([one.weight for one in batch])).mean()
 
 
-def save(reader: Reader, alone: Alone, file: Path) -> None:
-    """Write the difference to the original layers, of low rank, and what is new, as half precision."""
+def low_rank(layers: Any, alone: Alone) -> dict[str, Tensor]:  # noqa: ANN401  # untyped there
+    """Return trained layers as `add_trained` reads them: the difference to the original ones, of low rank."""
     original = dict(alone.bert.encoder.layer[-JOINED:].named_parameters())
-    held: dict[str, Tensor] = {"side": reader.side.detach()}
-    held |= {f"head.{name}": value.detach() for name, value in reader.head.named_parameters()}
-    for name, value in reader.layers.named_parameters():
+    held = dict[str, Tensor]()
+    for name, value in layers.named_parameters():
         if value.dim() == 1:
             held[f"layers.{name}"] = value.detach()
             continue
@@ -300,8 +299,20 @@ def save(reader: Reader, alone: Alone, file: Path) -> None:
         root, module = sizes[:RANK].sqrt(), name.removesuffix(".weight")
         held[f"layers.{module}.up"] = left[:, :RANK] * root
         held[f"layers.{module}.down"] = root[:, None] * right[:RANK]
+    return held
+
+
+def half(held: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return weights in half precision."""
+    return {name: value.half().contiguous() for name, value in held.items()}
+
+
+def save(reader: Reader, alone: Alone, file: Path) -> None:
+    """Write the difference to the original layers, and what is new, as half precision."""
+    held: dict[str, Tensor] = {"side": reader.side.detach(), **low_rank(reader.layers, alone)}
+    held |= {f"head.{name}": value.detach() for name, value in reader.head.named_parameters()}
     file.parent.mkdir(parents=True, exist_ok=True)
-    save_file({name: value.half().contiguous() for name, value in held.items()}, file)
+    save_file(half(held), file)
 
 
 def main() -> None:
