@@ -82,6 +82,18 @@ def without_thoughts(text: str) -> str:
     return "" if is_thought else "".join([*kept, text[place:]])
 
 
+def said_aloud(text: str) -> str:
+    """Return what a model said, where it began with a thought; any other text as it is, marks and all."""
+    mark = _MARK.search(text)
+    if mark is None:
+        is_thought = text.lstrip().startswith((_CHANNEL, "<|start|>"))
+    elif mark["begin"]:
+        is_thought = not text[: mark.start()].strip()
+    else:  # the template opened the thought, and its end stands in a line's end
+        is_thought = text[mark.end() : mark.end() + 1] in ("", "\n")
+    return without_thoughts(text).strip() if is_thought else text
+
+
 def spoken(text: str) -> str:
     """Return what was said for others; empty where a text is only a thought."""
     said = without_thoughts(text)
