@@ -35,7 +35,7 @@ from agentcl.text.answers import final_answer, said_aloud, spoken, without_thoug
         "**Thought:** it is slow.\n**Action:** drain Tavon",
         "Thought: it is slow.\n\ndrain Tavon",
         "<think>Thought: x\nAction: pause Tavon</think>Action: drain Tavon",
-        "Thought：pause Tavon would be too weak.\nAction：drain Tavon",  # as Chinese keyboards write it
+        "Thought\uff1apause Tavon would be too weak.\nAction\uff1adrain Tavon",  # as Chinese keyboards write it
         "Thought 1: pause Tavon?\nAction 1: drain Tavon\nObservation 1: done.\nAction 2: pause Tavon",
         "### Thought\npause Tavon is too weak\n\n### Action\ndrain Tavon",
         "**Thought**\npause Tavon is too weak\n**Action**\ndrain Tavon",
@@ -44,7 +44,7 @@ from agentcl.text.answers import final_answer, said_aloud, spoken, without_thoug
         "<inner_monologue>pause Tavon?</inner_monologue>\ndrain Tavon",
         "< think >pause Tavon?</ think >drain Tavon",
         "Final Answer: drain Tavon",
-        "Final Answer：drain Tavon",
+        "Final Answer\uff1adrain Tavon",
         "**Answer:** drain Tavon",
         "<answer>drain Tavon</answer>",
         "<think>x</think><answer>\ndrain Tavon\n</answer>",
