@@ -162,7 +162,9 @@ def test_what_was_only_thought_of_when_it_was_cut_off_is_no_object(cut: Reply) -
         ask_object(Thinker(cut, cut), ASK, schema=SCHEMA)
 
 
-@pytest.mark.parametrize("text", ['{"hour": "seven"}', '{"day": {"of": {"it": {"hour": 7}}}}', "[7]"])
+@pytest.mark.parametrize(
+    "text", ['{"hour": "seven"}', '{"day": {"of": {"it": {"hour": 7}}}}', "[7]"]
+)
 def test_a_value_far_within_another_is_no_answer(text: str) -> None:
     pytest.importorskip("jsonschema")
     model = Thinker(reply(text), reply('{"hour": 8}'))
