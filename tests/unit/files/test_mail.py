@@ -82,7 +82,7 @@ def test_a_mailbox_is_named_as_what_it_is(tmp_path: Path) -> None:
     path.write_text(
         "From a@x Mon Mar  2 10:00:00 2026\nSubject: =?utf-8?q?F=C3=A4hre?=\n\nSeven.\n"
     )
-    with pytest.raises(LoadError, match="mailbox.*save each of its messages as .eml"):
+    with pytest.raises(LoadError, match=r"mailbox.*save each of its messages as \.eml"):
         list(load(path))
     skipped: list[Skipped] = []
     assert list(load(tmp_path, skipped=skipped)) == []
