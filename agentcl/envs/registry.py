@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Mapping
 from importlib import import_module
+from pathlib import Path
 from types import ModuleType
 from typing import Final
 
@@ -66,7 +66,7 @@ def _imported(module: str) -> ModuleType:
     except ModuleNotFoundError as error:
         if error.name != root:  # it is there, and lacks something else
             raise
-    here = os.getcwd()
+    here = str(Path.cwd())
     if here not in sys.path:  # a command begins with the folder that it lies in
         sys.path.append(here)  # at the end, so that it hides nothing
     try:
