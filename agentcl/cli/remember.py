@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -20,6 +19,7 @@ from agentcl.cli.screen import Screen, describe_encoder
 from agentcl.cli.transcripts import read_hook, said_in
 from agentcl.errors import InvalidInput, StoreUnavailable
 from agentcl.text.json_values import fault_of_line
+from agentcl.text.parsing import parsed_json
 
 if TYPE_CHECKING:
     from agentcl.memory.messages import Message
@@ -77,8 +77,8 @@ def _read(file: Path) -> list[Message]:
         if not line.strip():
             continue
         try:
-            value = json.loads(line)
-        except (ValueError, RecursionError) as error:
+            value = parsed_json(line)
+        except ValueError as error:
             raise InvalidInput(
                 f"line {number} of {file} is no message: {fault_of_line(error)}. Give one JSON object a line"
             ) from error
