@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from recalls import DEPTHS
 from report_tables import result, table
 
 _RULES = {
@@ -48,6 +49,24 @@ def joining_paired() -> str:
                 _cell(found["graph left out"][row["set"]]["against dense"]),
             ]
             for row in found["rows"]
+        ],
+    )
+
+
+def joining_depths() -> str:
+    """What hybrid and graph gain over the part that is better at each depth."""
+    found = result("joining")
+    names = {
+        "left out, by spread": "hybrid, constants of the other sets",
+        "hybrid": "hybrid, as built",
+        "graph": "graph",
+    }
+    return table(
+        ["", "ranking", *(f"@{depth}" for depth in DEPTHS)],
+        [
+            [row["set"], names[name], *map(_cell, row["by depth"][name])]
+            for row in found["rows"]
+            for name in names
         ],
     )
 

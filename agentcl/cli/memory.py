@@ -66,9 +66,9 @@ def add(
 ) -> None:
     """Remember files, folders, or standard input (-).
 
-    It reads .txt, .md, .rst, .html, .pdf, .eml, .epub, .jsonl, .csv and .tsv, and with the extra `office` .docx,
-    .pptx and .xlsx. A file that was added before is
-    updated, however its path is spelled. In a folder, what is hidden and what a .gitignore names is left out.
+    It reads .txt, .md, .rst, .html, .pdf, .eml, .mhtml, .epub, .jsonl, .csv and .tsv, and with the extra `office`
+    .docx, .pptx and .xlsx. A file that was added before is updated, however its path is spelled. In a folder, what is
+    hidden and what a .gitignore names is left out.
     """
     if follows:
         if valid_from is not None or valid_to is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final
@@ -13,7 +13,7 @@ from agentcl.errors import MissingExtra, NoAnswer, RequestRefused, SchemaViolati
 from agentcl.models.base import GREEDY, ChatModel, Message, Reply, Sampling, Schema
 from agentcl.text.answers import is_marked, spoken, without_thoughts
 from agentcl.text.escaping import Prompt, escape, prompt_of, quoted
-from agentcl.text.json_values import json_values, unfenced
+from agentcl.text.json_values import json_values, unfenced, without_spare_commas, wrapped
 from agentcl.text.parsing import parsed_json
 
 if TYPE_CHECKING:
@@ -140,12 +140,24 @@ def _read(reply: Reply, schema: Schema, *, is_partial: bool) -> tuple[Reply | No
     from jsonschema import Draft202012Validator
 
     checker = Draft202012Validator(dict(schema))
-    values = json_values(_readable(reply))
-    for value in reversed(values):
+    said = _readable(reply)
+    values = json_values(said)
+    for value in _candidates(said, values, schema):
         fitting = _fitting(value, checker, is_partial=is_partial)
         if fitting is not None:
             return replace(reply, value=fitting[0], dropped=fitting[1]), ""
     return None, _problem(reply, values, checker)
+
+
+def _candidates(said: str, values: Sequence[Any], schema: Schema) -> Iterator[Any]:
+    """Yield what may be meant as the answer, the likeliest first: of each sort what stands last."""
+    yield from reversed(values)
+    if schema.get("required"):  # else any part would fit
+        for value in reversed(values):
+            yield from wrapped(value)
+    mended = without_spare_commas(said)
+    if mended != said:
+        yield from reversed(json_values(mended))
 
 
 def _readable(reply: Reply) -> str:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from agentcl.errors import StoreCorrupt
 from agentcl.retrieval.counting import MOST_SCORED
 from agentcl.retrieval.feed import Feed
-from agentcl.retrieval.folders import claim, home
+from agentcl.retrieval.folders import claim, home, scratch
 from agentcl.retrieval.fulltext import FullTextIndex
 from agentcl.retrieval.fusion import Fused, Fusion, by_walk, fuse, join, with_link
 from agentcl.retrieval.index import Index, Keeping, Match, Query
@@ -90,9 +90,7 @@ class Retriever:
         own = None if journal.read_only else home(journal)
         if own is None:
             # Indexes must be written somewhere, and the memory's own folder must not be.
-            from tempfile import TemporaryDirectory
-
-            self._scratch = TemporaryDirectory(prefix="agentcl-")
+            self._scratch = scratch()
             self.folder = Path(self._scratch.name)
         else:
             self.folder = own
