@@ -38,6 +38,7 @@ class ContentContract(StoreCase):
     """Records are found by key, scope and content; scopes are walls, and vectors come back exactly."""
 
     def test_what_could_not_be_read_again_is_not_written(self, store: Store) -> None:
+        held: Any
         (held,) = self.add(store, document("one"))
         wrong: Any = 5
         both = [document("two"), replace(document("three"), title=wrong)]
