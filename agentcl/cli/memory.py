@@ -235,6 +235,8 @@ def search(
     recall = memory.search(
         query, limit=limit, mode=mode, filters=_filters(filters), as_of=as_of, **scope
     )
+    if not recall.hits and not screen.as_json:
+        _tell_elsewhere(screen, memory, "passage", scope)
     if budget is not None:
         hits = tuple(replace(hit, uri=from_here(hit.uri)) for hit in recall)
         packed = replace(recall, hits=hits).pack(budget_tokens=budget, form=form)
@@ -292,7 +294,27 @@ def show(
 def list_(screen: Screen, memory: Memory, kind: str, limit: int, scope: dict[str, Any]) -> None:
     """List records, one a line."""
     records = memory.list(kind=kind, limit=limit, **scope)
-    screen.json(records) if screen.as_json else screen.records(records)
+    if screen.as_json:
+        screen.json(records)
+        return
+    screen.records(records)
+    if limit and not records and not _tell_elsewhere(screen, memory, kind, scope):
+        others = memory.store.stats(**scope).records
+        if others:
+            held = ", ".join(f"{name} ({count:,})" for name, count in sorted(others.items()))
+            screen.note(f"stored here; name one with --kind: {held}")
+
+
+def _tell_elsewhere(screen: Screen, memory: Memory, kind: str, scope: dict[str, Any]) -> bool:
+    """Say that other scopes have such records where this one has none; return whether it was said."""
+    count = memory.store.stats().records.get(kind, 0)
+    if not count or memory.list(kind=kind, limit=1, **scope):
+        return False
+    screen.note(
+        f"this scope has no {kind}, and others have {count:,}: name whose it is with --user, --tenant, --agent "
+        "or --session, or look into all with --all-scopes"
+    )
+    return True
 
 
 @click.command()

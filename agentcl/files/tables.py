@@ -136,7 +136,9 @@ def _from_row(
     text_key = _key(row, _TEXT_KEYS)
     if text_key is None or not isinstance(row[text_key], str):
         seen = _listed(sorted(row)) or "nothing"
-        raise LoadError(f"{where} has no string under {' or '.join(_TEXT_KEYS)}; it has: {seen}")
+        raise LoadError(
+            f"{where} has no string under {' or '.join(_TEXT_KEYS)}; it has: {seen}. Rename the one that is the text"
+        )
     title_key = _key(row, _TITLE_KEYS)
     if title_key is not None and not isinstance(row[title_key], str):
         title_key = None

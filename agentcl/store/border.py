@@ -112,7 +112,8 @@ def read(lines: Iterable[str], *, check: Callable[[Record], None] = lambda recor
         except (ValueError, KeyError, TypeError, RecursionError, StoreCorrupt) as error:
             told = f"it has no {error}" if isinstance(error, KeyError) else fault_of_line(error)
             raise TransferError(
-                f"line {number} is not part of an agentcl export: {told}; nothing was imported"
+                f"line {number} is not part of an agentcl export: {told}; nothing was imported. "
+                "What another program wrote goes in by `agentcl add` or `agentcl remember`"
             ) from error
         digest.update(text.encode())
     if not is_complete:
