@@ -318,7 +318,6 @@ def report(
                 "halves": {"weight alone": plain_halves[s], "by spread": spread_halves[s]},
                 "below on few": {n: falls_below(measured, named[n], s) for n in named if n not in ("dense", "BM25")},
                 "all depths": {n: (100 * measured[rule][s].mean(axis=0)).tolist() for n, rule in named.items()},
-                "by depth": {n: _by_depth(measured, named[n], s) for n in ("left out, by spread", "hybrid", "graph")},
             }
         )  # fmt: skip
     names = list(rows[0]["recall@5"])
@@ -344,11 +343,6 @@ def report(
         ],
     )  # fmt: skip
     print()
-    table(
-        ["against the better part of each depth", "rule", *(f"@{depth}" for depth in DEPTHS)],
-        [[r["set"], n, *map(_cell, gains)] for r in rows for n, gains in r["by depth"].items()],
-    )
-    print()
     graphs: list[dict[str, Any]] = [
         {
             "constants": name,
@@ -370,17 +364,6 @@ def report(
     }
     return {"rows": rows, "graphs": graphs, "rules": everything,
             "graph left out": {s: {"constants": n, "against dense": f} for s, (n, f) in graph_left_out.items()}}  # fmt: skip
-
-
-def _by_depth(
-    measured: Mapping[str, Mapping[str, Shares]], name: str, s: str
-) -> list[tuple[float, float, float]]:
-    """Return by depth what a rule gains over the part that is better at this depth."""
-    gains = []
-    for at in range(len(DEPTHS)):
-        better = max(("dense", "BM25"), key=lambda part: float(measured[part][s][:, at].mean()))
-        gains.append(interval(measured[name][s][:, at] - measured[better][s][:, at]))
-    return gains
 
 
 def _graph_left_out(

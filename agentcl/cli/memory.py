@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import sys
 from collections.abc import Collection, Iterator, Sequence
@@ -28,6 +27,7 @@ from agentcl.errors import InvalidInput
 from agentcl.files.limits import read_limits
 from agentcl.retrieval.framing import Form
 from agentcl.retrieval.modes import MODES
+from agentcl.text.parsing import parsed_json
 
 if TYPE_CHECKING:
     from agentcl.files import ReadLimits, Skipped, Source
@@ -264,7 +264,7 @@ def _filters(given: tuple[str, ...]) -> dict[str, Any]:
 def _meanings(value: str) -> list[str | int | float | bool]:
     """Return what a value may stand for: the text, and the number or truth value that it spells."""
     try:
-        read = json.loads(value)
+        read = parsed_json(value)
     except ValueError:
         return [value]
     is_other = isinstance(read, int | float) and math.isfinite(read)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -21,6 +20,7 @@ from agentcl.cli.screen import Screen, describe_encoder
 from agentcl.cli.transcripts import read_hook, said_in
 from agentcl.errors import InvalidInput, StoreUnavailable
 from agentcl.text.json_values import fault_of_line
+from agentcl.text.parsing import parsed_json
 
 if TYPE_CHECKING:
     from agentcl.memory.messages import Message
@@ -80,15 +80,15 @@ def _read(file: Path) -> list[Message]:
 
 def _values(text: str, file: Path) -> list[Any]:
     """Return the JSON values of a file: one that may have many lines, or one a line."""
-    with suppress(ValueError, RecursionError):
-        return [json.loads(text)]
+    with suppress(ValueError):
+        return [parsed_json(text)]
     values = []
     for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip():
             continue
         try:
-            values.append(json.loads(line))
-        except (ValueError, RecursionError) as error:
+            values.append(parsed_json(line))
+        except ValueError as error:
             raise InvalidInput(
                 f"line {number} of {file} is no message: {fault_of_line(error)}. Give one JSON object a line"
             ) from error

@@ -21,6 +21,7 @@ from agentcl.store.checks import (
     check_label,
     check_time,
     check_unicode,
+    check_writable,
     shown,
 )
 from agentcl.store.records import EPOCH
@@ -167,7 +168,7 @@ def _id(id: object) -> str:
     if id is None:
         return ""
     if isinstance(id, int) and not isinstance(id, bool):
-        return str(id)
+        return str(check_writable(id, "its id"))
     return check_label(id, "its id")
 
 

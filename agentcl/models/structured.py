@@ -14,6 +14,7 @@ from agentcl.models.base import GREEDY, ChatModel, Message, Reply, Sampling, Sch
 from agentcl.text.answers import is_marked, spoken, without_thoughts
 from agentcl.text.escaping import Prompt, escape, prompt_of, quoted
 from agentcl.text.json_values import json_values, unfenced, without_spare_commas, wrapped
+from agentcl.text.parsing import parsed_json
 
 if TYPE_CHECKING:
     from jsonschema import Draft202012Validator
@@ -200,8 +201,8 @@ def _problem(reply: Reply, values: Sequence[Any], checker: Draft202012Validator)
 
     fenced = unfenced(reply.text)
     try:
-        values = [json.loads(reply.text if fenced is None else fenced)]
-    except (ValueError, RecursionError) as error:
+        values = [parsed_json(reply.text if fenced is None else fenced)]
+    except ValueError as error:
         if not values or _begins_as_json(reply.text):
             cut = " (it was cut off at max_tokens)" if reply.finish == "length" else ""
             where = "" if reply.text or not reply.thought else ", and stands in reasoning_content"
@@ -212,8 +213,8 @@ def _problem(reply: Reply, values: Sequence[Any], checker: Draft202012Validator)
 
 def _is_json(text: str) -> bool:
     try:
-        json.loads(text)
-    except (ValueError, RecursionError):
+        parsed_json(text)
+    except ValueError:
         return False
     return True
 

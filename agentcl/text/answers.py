@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import re
 from typing import Final
 
 from agentcl.text.json_values import unfenced
+from agentcl.text.parsing import parsed_json
 
 _NAMES: Final = (
     "think|thinking|thoughts?|reasoning|reason|reflection|scratchpad|analysis|seed:think|antthinking"
@@ -129,8 +129,8 @@ def final_answer(text: str) -> str:
 def unwrapped(answer: str) -> str:
     """Return what a JSON object names as its "action" or "answer"; any other answer as it is."""
     try:
-        found = json.loads(answer)
-    except (ValueError, RecursionError):
+        found = parsed_json(answer)
+    except ValueError:
         return answer
     named = [found.get(name) for name in ("action", "answer")] if isinstance(found, dict) else []
     return next((value.strip() for value in named if isinstance(value, str)), answer)

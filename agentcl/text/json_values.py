@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from contextlib import suppress
 from json import JSONDecodeError, JSONDecoder
 from typing import Any, Final
+
+from agentcl.text.parsing import parsed_json
 
 _OPENING: Final = re.compile(r"[{\[]")
 _FENCE: Final = "```"
@@ -80,8 +81,8 @@ def unfenced(text: str) -> str | None:
 def _whole(texts: list[str]) -> Iterator[Any]:
     for text in texts:
         try:
-            yield json.loads(text)
-        except (ValueError, RecursionError):
+            yield parsed_json(text)
+        except ValueError:
             continue
 
 
