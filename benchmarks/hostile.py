@@ -54,7 +54,7 @@ SEARCH_EVERY: Final = 5  # episodes
 
 @dataclass(slots=True)
 class Played:
-    """What became of the honest users' episodes, by their number, and what each verb took."""
+    """What became of the honest users' episodes, by their number, and what each verb took of processor time."""
 
     shown: dict[int, frozenset[str]] = field(default_factory=dict)
     scores: dict[int, float] = field(default_factory=dict)
@@ -173,30 +173,30 @@ def _live(memory: Memory, played: Played, number: int, user: int, share: str, co
     thing = rng.choice(THINGS)
     scope: Any = {"tenant": "acme", "user": f"user{user}"}
     seen = f"The {thing} is slow."
-    started = time.perf_counter()
+    started = time.process_time()
     episode = memory.episode(
         "clear the alert", application="ops", family=thing, seed=number + 1_000_000 * coins, **scope
     )
     lines = episode.recall(seen).lessons
-    recalled = time.perf_counter()
+    recalled = time.process_time()
     action = _chosen(lines, rng)
     is_right = action == _right(thing).what
     episode.step(seen, action, "it is quick" if is_right else "nothing changes")
     record = episode.finish(float(is_right))
     lesson = Lesson(f"a {thing} is slow", "do" if is_right else "useless", action)
     sharing: dict[str, Any] = {"share": share} if share else {}
-    before = time.perf_counter()
+    before = time.process_time()
     memory.lessons.reflect([lesson], episode=record, author="teacher", **sharing)
-    learned = time.perf_counter()
+    learned = time.process_time()
     played.shown[number] = frozenset(lines)
     played.scores[number] = float(is_right)
     played.times_s["recall"].append(recalled - started)
     played.times_s["learning"].append(learned - before)
     if number % SEARCH_EVERY == 0:
         memory.add(f"Note {number}: {seen} I tried to {action}.", **scope)
-        before = time.perf_counter()
+        before = time.process_time()
         memory.search(f"What to do where the {thing} is slow?", **scope)
-        played.times_s["retrieval"].append(time.perf_counter() - before)
+        played.times_s["retrieval"].append(time.process_time() - before)
 
 
 def _attack(memory: Memory, number: int, user: int, share: str) -> None:

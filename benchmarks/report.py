@@ -453,6 +453,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "retrieval": retrieval,
     "joining": report_retrieval.joining,
     "joining_paired": report_retrieval.joining_paired,
+    "joining_depths": report_retrieval.joining_depths,
     "joining_halves": report_retrieval.joining_halves,
     "joining_graph": report_retrieval.joining_graph,
     "identifiers": report_retrieval.identifiers,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from recalls import DEPTHS
 from report_tables import result, table
 
 _RULES = {
@@ -50,6 +51,23 @@ def joining_paired() -> str:
             for row in found["rows"]
         ],
     )
+
+
+def joining_depths() -> str:
+    """What hybrid and graph gain, at each depth, over the part that is better there."""
+    names = {
+        "left out, by spread": "hybrid, constants of the other sets",
+        "hybrid": "hybrid, as built",
+        "graph": "graph",
+    }
+    rows = []
+    for row in result("joining")["rows"]:
+        found = row["all depths"]
+        better = [max(parts) for parts in zip(found["dense"], found["BM25"], strict=True)]
+        for name, words in names.items():
+            gains = [mean - best for mean, best in zip(found[name], better, strict=True)]
+            rows.append([row["set"], words, *(f"{gain:+.1f}" for gain in gains)])
+    return table(["", "ranking", *(f"@{depth}" for depth in DEPTHS)], rows)
 
 
 def joining_halves() -> str:

@@ -14,6 +14,7 @@ from typing import Any, Final, Literal, Self, cast
 from agentcl.errors import InvalidInput, needs
 from agentcl.models.base import Schema, ToolCall
 from agentcl.text.escaping import unescape
+from agentcl.text.parsing import parsed_json
 
 # What became of a call. "unusable": there is no such tool, or its arguments do not fit. "held": lessons were told
 # first. "refused": whoever was asked said no. "repeated": the same change was made before.
@@ -134,8 +135,8 @@ class Tool:
         from jsonschema.exceptions import best_match
 
         try:
-            found = _unescaped(json.loads(arguments.strip() or "{}", strict=False), seen_in)
-        except (ValueError, RecursionError) as error:
+            found = _unescaped(parsed_json(arguments.strip() or "{}", strict=False), seen_in)
+        except ValueError as error:
             return {}, f"the arguments are no JSON: {error}"
         if not isinstance(found, dict):
             return {}, "the arguments must be one JSON object"

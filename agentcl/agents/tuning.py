@@ -8,7 +8,6 @@ What is measured is what is used: `Student` and `Teacher` ask.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -58,6 +57,7 @@ from agentcl.models.structured import ask_object, ask_text
 from agentcl.models.tuned import UNTUNED, Asking, Way
 from agentcl.store.usage import NO_USAGE, Usage
 from agentcl.text.answers import final_answer
+from agentcl.text.parsing import parsed_json
 
 T = TypeVar("T")
 _Probe = Callable[[], "Figure"]
@@ -456,8 +456,8 @@ def _best_examples(lessons: dict[tuple[int, bool], Figure]) -> int:
 def _arguments(call: ToolCall) -> object:
     """Return what a tool is called with; None where that is no JSON."""
     try:
-        return json.loads(call.arguments)
-    except (ValueError, RecursionError):
+        return parsed_json(call.arguments)
+    except ValueError:
         return None
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -48,6 +47,7 @@ from agentcl.errors import ConfigError, InvalidInput
 from agentcl.lessons import Lesson, read_json
 from agentcl.models.base import ChatModel
 from agentcl.models.reference.shipped import REFERENCE_NAME, open_reference
+from agentcl.text.parsing import parsed_json
 
 Leaving = Learning | Literal["notes"]
 POLICIES: Final = ("random", "null", "oracle")
@@ -248,7 +248,7 @@ def read_told(path: str) -> tuple[str, list[Lesson]]:
         raise ConfigError(f"the lessons {path} cannot be read: {error}") from error
     for number, line in enumerate(lines, start=1):
         try:
-            lessons.append(read_json(json.loads(line)))
+            lessons.append(read_json(parsed_json(line)))
         except (ValueError, TypeError, InvalidInput) as error:
             raise ConfigError(f"{path}, line {number}: {error}") from error
     return Path(path).stem, lessons

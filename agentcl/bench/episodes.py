@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
@@ -15,6 +16,8 @@ from agentcl.envs.base import Environment, Oracle
 from agentcl.envs.streams.stream import StreamItem, TaskStream
 from agentcl.errors import EnvironmentFailed
 from agentcl.text.tokens import estimate_tokens
+
+_LOGGER = logging.getLogger(__name__)
 
 
 class Player(Protocol):
@@ -67,7 +70,7 @@ def play_tasks(
                 environment = make()
             row = _episode(part, number, item, player, environment)
             if row.end == "failed":
-                environment.close()
+                _close(environment)
                 environment = None
             if oracle is not None and player.instructions:
                 answers = oracle.actions(item.task, seed=item.seed)
@@ -75,7 +78,16 @@ def play_tasks(
             yield row
     finally:
         if environment is not None:
-            environment.close()
+            _close(environment)
+
+
+def _close(environment: Environment) -> None:
+    try:
+        environment.close()
+    except FATAL:
+        raise
+    except Exception:  # a stranger's; what was played is kept all the same
+        _LOGGER.warning("an environment of %s did not close", environment.name, exc_info=True)
 
 
 def _episode(

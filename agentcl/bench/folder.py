@@ -24,6 +24,7 @@ from agentcl.bench.rows import Part, ResultRow
 from agentcl.bench.settings import RunSettings
 from agentcl.envs.streams.stream import TaskStream, load_stream, save_stream
 from agentcl.errors import ConfigError, InvalidInput, StoreBusy, StoreUnavailable
+from agentcl.text.parsing import parsed_json
 from agentcl.text.saving import save_text
 
 _FORMAT: Final = 1
@@ -51,7 +52,7 @@ class RunFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
         try:
-            head = json.loads((path / _HEAD).read_text("utf-8"))
+            head = parsed_json((path / _HEAD).read_text("utf-8"))
         except OSError as error:
             raise InvalidInput(
                 f"{path} holds no run: {error.strerror or error}; begin one with `agentcl bench run`"
@@ -248,5 +249,5 @@ def _locked(path: Path, *, wait_s: float) -> Iterator[None]:
 
 
 def _write_head(path: Path, settings: RunSettings, about: Mapping[str, Any]) -> None:
-    head = {"format": _FORMAT, "about": about, "settings": json.loads(settings.to_json())}
+    head = {"format": _FORMAT, "about": about, "settings": parsed_json(settings.to_json())}
     save_text(path / _HEAD, json.dumps(head, indent=2, ensure_ascii=False) + "\n")

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from agentcl.errors import InvalidInput
 from agentcl.store.usage import Usage
+from agentcl.text.parsing import parsed_json
 
 # What differs between two runs of the same thing; the rest is the same after a resume.
 UNREPEATED: Final = frozenset({"wall_s", "usage", "episode"})
@@ -83,7 +84,7 @@ class ResultRow:
     def from_json(cls, line: str) -> ResultRow:
         """Return the row that `to_json` wrote. Raises InvalidInput if the line is none."""
         try:
-            read: dict[str, Any] = json.loads(line)
+            read: dict[str, Any] = parsed_json(line)
             return cls(
                 **{
                     **read,

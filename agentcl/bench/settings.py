@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tomllib
 import types
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -14,6 +13,7 @@ from agentcl.envs.base import Split
 from agentcl.envs.streams.builders import RECURRENCE
 from agentcl.errors import ConfigError
 from agentcl.retrieval.encoders.naming import is_own
+from agentcl.text.parsing import parsed_json, parsed_toml
 from agentcl.text.suggesting import did_you_mean
 
 Shape = Literal["random", "blocks", "interleaved", "changing", "alternating", "two-passes", "reuse",
@@ -157,7 +157,7 @@ class RunSettings:
     def from_json(cls, text: str, *, where: str) -> RunSettings:
         """Return the settings that `to_json` wrote. Raises ConfigError naming `where`."""
         try:
-            read = json.loads(text)
+            read = parsed_json(text)
         except ValueError as error:
             raise ConfigError(f"{where} is damaged: {error}") from error
         return from_mapping(read, where=where)
@@ -170,7 +170,7 @@ def load_settings(path: Path) -> RunSettings:
         ConfigError: naming the file, what is wrong in it, and what is near to it.
     """
     try:
-        read = tomllib.loads(path.read_text("utf-8"))
+        read = parsed_toml(path.read_text("utf-8"))
     except OSError as error:
         raise ConfigError(f"the run {path} cannot be read: {error}") from error
     except ValueError as error:
@@ -252,6 +252,6 @@ def merge(settings: Mapping[str, Any], changes: Sequence[str]) -> dict[str, Any]
 
 def _value(text: str) -> Any:  # noqa: ANN401  # what TOML says
     try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+        return parsed_toml(f"value = {text}")["value"]
+    except ValueError:
         return text

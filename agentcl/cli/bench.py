@@ -175,6 +175,7 @@ def _run(screen: Screen, folder: RunFolder, on: Ray | None) -> None:
                      "report": page})  # fmt: skip
         return
     _sum_up(screen, summarise(RunFolder(folder.path)))
+    _tell_failed(screen, RunFolder(folder.path))
     screen.line(f"report: {page}")
     if left:
         why = "its budget is spent" if ended.state == "budget" else "it was stopped"
@@ -207,6 +208,20 @@ def _sum_up(screen: Screen, summary: Summary) -> None:
     screen.line(verdict(summary))
     if summary.leakage.is_suspect:
         screen.note("the leakage check found something; see the report")
+
+
+def _tell_failed(screen: Screen, folder: RunFolder) -> None:
+    """Say of the first episode that failed why it did."""
+    failed = next((row for row in folder.rows() if row.end == "failed"), None)
+    if failed is None:
+        return
+    why = failed.error.strip().splitlines()[-1:]
+    domain = folder.settings.tasks.domain
+    advice = f"; check it with `agentcl envs check {domain}`" if ":" in domain else ""
+    screen.note(
+        f"the first that failed: {failed.baseline}, seed {failed.seed}, episode {failed.number + 1}: "
+        f"{''.join(why)[:300]}{advice}"
+    )
 
 
 @contextmanager

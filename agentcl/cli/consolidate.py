@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
@@ -14,6 +13,7 @@ from agentcl.cli.options import Moment, ReadFile, on_memory
 from agentcl.cli.screen import Screen, shorten
 from agentcl.cli.stopping import stopping
 from agentcl.errors import InvalidInput, LoadError
+from agentcl.text.parsing import parsed_json
 from agentcl.text.saving import opened
 
 if TYPE_CHECKING:
@@ -151,7 +151,7 @@ def _probes(file: Path | None) -> tuple[Probe, ...]:
         return ()
     try:
         with opened(file) as lines:
-            held = [json.loads(line) for line in lines if line.strip()]
+            held = [parsed_json(line) for line in lines if line.strip()]
         return tuple(Probe(one["prompt"], one["answer"], tuple(one["others"])) for one in held)
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise LoadError(

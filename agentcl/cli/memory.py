@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import sys
 from collections.abc import Collection, Iterator, Sequence
@@ -28,6 +27,7 @@ from agentcl.errors import InvalidInput
 from agentcl.files.limits import read_limits
 from agentcl.retrieval.framing import Form
 from agentcl.retrieval.modes import MODES
+from agentcl.text.parsing import parsed_json
 
 if TYPE_CHECKING:
     from agentcl.files import ReadLimits, Skipped, Source
@@ -66,9 +66,9 @@ def add(
 ) -> None:
     """Remember files, folders, or standard input (-).
 
-    It reads .txt, .md, .rst, .html, .pdf, .eml, .epub, .jsonl, .csv and .tsv, and with the extra `office` .docx,
-    .pptx and .xlsx. A file that was added before is
-    updated, however its path is spelled. In a folder, what is hidden and what a .gitignore names is left out.
+    It reads .txt, .md, .rst, .html, .pdf, .eml, .mhtml, .epub, .jsonl, .csv and .tsv, and with the extra `office`
+    .docx, .pptx and .xlsx. A file that was added before is updated, however its path is spelled. In a folder, what is
+    hidden and what a .gitignore names is left out.
     """
     if follows:
         if valid_from is not None or valid_to is not None:
@@ -235,6 +235,8 @@ def search(
     recall = memory.search(
         query, limit=limit, mode=mode, filters=_filters(filters), as_of=as_of, **scope
     )
+    if not recall.hits and not screen.as_json:
+        _tell_elsewhere(screen, memory, "passage", scope)
     if budget is not None:
         hits = tuple(replace(hit, uri=from_here(hit.uri)) for hit in recall)
         packed = replace(recall, hits=hits).pack(budget_tokens=budget, form=form)
@@ -262,7 +264,7 @@ def _filters(given: tuple[str, ...]) -> dict[str, Any]:
 def _meanings(value: str) -> list[str | int | float | bool]:
     """Return what a value may stand for: the text, and the number or truth value that it spells."""
     try:
-        read = json.loads(value)
+        read = parsed_json(value)
     except ValueError:
         return [value]
     is_other = isinstance(read, int | float) and math.isfinite(read)
@@ -292,7 +294,27 @@ def show(
 def list_(screen: Screen, memory: Memory, kind: str, limit: int, scope: dict[str, Any]) -> None:
     """List records, one a line."""
     records = memory.list(kind=kind, limit=limit, **scope)
-    screen.json(records) if screen.as_json else screen.records(records)
+    if screen.as_json:
+        screen.json(records)
+        return
+    screen.records(records)
+    if limit and not records and not _tell_elsewhere(screen, memory, kind, scope):
+        others = memory.store.stats(**scope).records
+        if others:
+            held = ", ".join(f"{name} ({count:,})" for name, count in sorted(others.items()))
+            screen.note(f"stored here; name one with --kind: {held}")
+
+
+def _tell_elsewhere(screen: Screen, memory: Memory, kind: str, scope: dict[str, Any]) -> bool:
+    """Say that other scopes have such records where this one has none; return whether it was said."""
+    count = memory.store.stats().records.get(kind, 0)
+    if not count or memory.list(kind=kind, limit=1, **scope):
+        return False
+    screen.note(
+        f"this scope has no {kind}, and others have {count:,}: name whose it is with --user, --tenant, --agent "
+        "or --session, or look into all with --all-scopes"
+    )
+    return True
 
 
 @click.command()

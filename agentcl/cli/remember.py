@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -20,6 +20,7 @@ from agentcl.cli.screen import Screen, describe_encoder
 from agentcl.cli.transcripts import read_hook, said_in
 from agentcl.errors import InvalidInput, StoreUnavailable
 from agentcl.text.json_values import fault_of_line
+from agentcl.text.parsing import parsed_json
 
 if TYPE_CHECKING:
     from agentcl.memory.messages import Message
@@ -39,8 +40,9 @@ def remember(screen: Screen, file: Path, title: str, hook: bool, **given: Any) -
     """Remember the messages of a conversation.
 
     FILE has a message a line, as JSON: {"role": "user", "content": "...", "time": "2026-03-01T12:00:00Z"}; name, id
-    and time may be left out. A line may also be a list of messages. --session names the conversation. What was sent
-    before is stored once, so the same file can be given again when it has grown.
+    and time may be left out. A line, or the whole file, may also be a list of messages, or an object with `messages`.
+    --session names the conversation. What was sent before is stored once, so the same file can be given again when it
+    has grown.
 
     FILE may also be the transcript of a session of Claude Code or Codex: what user and assistant said is remembered,
     and no call of a tool. With --hook and - a hook of theirs names transcript and session on standard input.
@@ -71,20 +73,33 @@ def remember(screen: Screen, file: Path, title: str, hook: bool, **given: Any) -
 
 def _read(file: Path) -> list[Message]:
     """Return the messages of a file. Raises InvalidInput, naming the line that holds none."""
-    text = _text(file)
-    found: list[Message] = []
+    found = [message for value in _values(_text(file), file) for message in _of_value(value)]
+    said = said_in(found)
+    return found if said is None else [*said]
+
+
+def _values(text: str, file: Path) -> list[Any]:
+    """Return the JSON values of a file: one that may have many lines, or one a line."""
+    with suppress(ValueError):
+        return [parsed_json(text)]
+    values = []
     for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip():
             continue
         try:
-            value = json.loads(line)
-        except (ValueError, RecursionError) as error:
+            values.append(parsed_json(line))
+        except ValueError as error:
             raise InvalidInput(
                 f"line {number} of {file} is no message: {fault_of_line(error)}. Give one JSON object a line"
             ) from error
-        found.extend(value if isinstance(value, list) else [value])
-    said = said_in(found)
-    return found if said is None else [*said]
+    return values
+
+
+def _of_value(value: Any) -> list[Any]:  # JSON
+    """Return the messages of a list, of an object with `messages`, as exports have it, or the one message."""
+    if isinstance(value, dict) and "role" not in value and isinstance(value.get("messages"), list):
+        value = value["messages"]
+    return value if isinstance(value, list) else [value]
 
 
 def _text(file: Path) -> str:

@@ -276,6 +276,7 @@ class Screen:
             what = (
                 getattr(record, "title", "")
                 or uri
+                or (record.key if record.kind == "conversation" else "")
                 or shorten(getattr(record, "text", "") or record.search_text() or "", 60)
             )
             when = f"{record.created_at:%Y-%m-%d %H:%M}"

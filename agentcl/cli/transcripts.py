@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from agentcl.errors import InvalidInput
+from agentcl.text.parsing import parsed_json
 
 _TEXTS = ("text", "input_text", "output_text")
 # What the program puts into the user's mouth.
@@ -31,7 +31,7 @@ class Hooked:
 def read_hook(text: str) -> Hooked:
     """Return what a hook was told on standard input. Raises InvalidInput if that names no transcript."""
     try:
-        told = json.loads(text)
+        told = parsed_json(text)
         return Hooked(Path(told["transcript_path"]).expanduser(), str(told["session_id"]))
     except (ValueError, KeyError, TypeError, RecursionError):
         raise InvalidInput(

@@ -19,6 +19,7 @@ from agentcl.errors import (
     ServerUnavailable,
     needs,
 )
+from agentcl.text.parsing import parsed_json
 from agentcl.wire.verbs import Verb
 
 with needs("the client of a server", "client"):
@@ -161,7 +162,7 @@ def _answer(response: httpx.Response, callbacks: Mapping[str, Callable[..., Any]
         raise ServerUnavailable("the server ended before its work did; what was done is kept")
     body = response.read()
     try:
-        answer = json.loads(body)
+        answer = parsed_json(body)
     except ValueError:
         answer = None
     if not response.is_success:
@@ -175,7 +176,7 @@ def _events(lines: Iterator[str]) -> Iterator[tuple[str, dict[str, Any]]]:
         if line.startswith("event: "):
             name = line.removeprefix("event: ")
         elif line.startswith("data: "):
-            yield name, json.loads(line.removeprefix("data: "))
+            yield name, parsed_json(line.removeprefix("data: "))
 
 
 def _error(status: int, told: object) -> AgentclError:

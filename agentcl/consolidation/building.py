@@ -35,6 +35,7 @@ from agentcl.memory.memory import Memory
 from agentcl.store.adapters import shard_of
 from agentcl.store.conversations import Statement
 from agentcl.store.episodes import Episode, Guidance, Step
+from agentcl.text.parsing import parsed_json
 from agentcl.text.saving import saving
 
 Part = Literal["recall", "use", "unknown", "context", "act", "general"]
@@ -173,7 +174,7 @@ def load(file: Path) -> list[TrainingRow]:
     """Read rows that `save` wrote. Raises LoadError."""
     try:
         lines = file.read_text("utf-8").splitlines()
-        plain = [json.loads(line) for line in lines if line]
+        plain = [parsed_json(line) for line in lines if line]
         return [TrainingRow(**{**one, "records": tuple(one["records"])}) for one in plain]
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise LoadError(f"{file} holds no rows of a consolidation: {error}") from error

@@ -45,6 +45,7 @@ from agentcl.process import ChildProcess
 from agentcl.store.adapters import Adapter
 from agentcl.store.jobs import Job, Price
 from agentcl.store.records import SCOPE_FIELDS, Scope
+from agentcl.text.parsing import parsed_json
 from agentcl.text.saving import make_folder
 
 if TYPE_CHECKING:
@@ -364,7 +365,7 @@ def _work(
 def _kept(folder: Path) -> Mapping[str, Any] | None:
     """Return what was trained and measured before its server could not be asked."""
     try:
-        found = json.loads((folder / _FOUND).read_text("utf-8"))
+        found = parsed_json((folder / _FOUND).read_text("utf-8"))
     except (OSError, ValueError):
         return None
     return found if isinstance(found, dict) else None
@@ -372,7 +373,7 @@ def _kept(folder: Path) -> Mapping[str, Any] | None:
 
 def _parsed(line: bytes) -> Mapping[str, Any]:
     try:
-        told = json.loads(line)
+        told = parsed_json(line)
     except ValueError:
         return {}  # a library that prints
     return told if isinstance(told, dict) else {}

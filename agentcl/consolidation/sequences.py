@@ -8,7 +8,6 @@ Two layouts are read. The 5-task and 15-task orders, a file for each split: `agn
 from __future__ import annotations
 
 import gzip
-import json
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from typing import Any, Final
 
 from agentcl.consolidation.building import Split, TrainingRow
 from agentcl.errors import InvalidInput, LoadError
+from agentcl.text.parsing import parsed_json
 
 _LINES: Final = ".train.jsonl.gz"
 _FILES: Final[dict[Split, str]] = {"train": "train", "held": "test"}
@@ -115,8 +115,8 @@ def _parsed(file: Path, is_lines: bool) -> Iterable[Any]:
     try:
         if is_lines:
             with gzip.open(file, "rt", encoding="utf-8") as opened:
-                return [json.loads(line) for line in opened if line.strip()]
-        found = json.loads(file.read_text("utf-8"))
+                return [parsed_json(line) for line in opened if line.strip()]
+        found = parsed_json(file.read_text("utf-8"))
     except (OSError, EOFError, zlib.error, ValueError) as error:
         raise LoadError(f"cannot read {file}: {error}") from error
     if not isinstance(found, list):

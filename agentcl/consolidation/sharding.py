@@ -19,6 +19,7 @@ from agentcl.consolidation.building import ROWS, TrainingRow, load, rows_text, s
 from agentcl.consolidation.recipes import Recipe
 from agentcl.errors import StorageFull
 from agentcl.memory.adapter_files import SHARDS, hashes_of
+from agentcl.text.parsing import parsed_json
 from agentcl.text.saving import make_folder
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def key_of(rows: Sequence[TrainingRow], recipe: Recipe, base: Sequence[str]) -> 
 def shard_told(folder: Path) -> Mapping[str, Any] | None:
     """Return what is noted of a shard that is trained to its end; None of another one."""
     try:
-        told = json.loads((folder / SHARD).read_text("utf-8"))
+        told = parsed_json((folder / SHARD).read_text("utf-8"))
     except (OSError, ValueError):
         return None
     return told if isinstance(told, dict) else None

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from agentcl.consolidation.building import TrainingRow, write
 from agentcl.errors import LoadError, needs
+from agentcl.text.parsing import parsed_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -76,7 +77,7 @@ def write_smoke(base: Path, adapter: Path, rows: Sequence[TrainingRow]) -> None:
 def read_smoke(folder: Path) -> list[SmokeProbe]:
     """Read the probes of an adapter. Raises LoadError."""
     try:
-        told: Mapping[str, Any] = json.loads((folder / SMOKE).read_text("utf-8"))
+        told: Mapping[str, Any] = parsed_json((folder / SMOKE).read_text("utf-8"))
         found = [
             SmokeProbe(
                 tuple(one["prompt"]),

@@ -5,7 +5,6 @@ What is written is one adapter again: the ranks add up (`cat`), which is the exa
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 from agentcl.consolidation.methods import Method, Run, positive
 from agentcl.consolidation.recipes import MOST_RANK
 from agentcl.errors import InvalidInput, LoadError, needs
+from agentcl.text.parsing import parsed_json
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -117,6 +117,6 @@ class OrthogonalLora(IncrementalLora):
 def rank_of(folder: Path) -> int:
     """Return the rank of an adapter. Raises LoadError if a folder holds none."""
     try:
-        return int(json.loads((folder / "adapter_config.json").read_text("utf-8"))["r"])
+        return int(parsed_json((folder / "adapter_config.json").read_text("utf-8"))["r"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise LoadError(f"{folder} holds no adapter: {error}") from error

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Final, Literal, Protocol, runtime_checkable
 
 from agentcl.errors import InvalidInput
+from agentcl.text.parsing import parsed_json
 
 Split = Literal["train", "dev", "test"]
 # What two runs of the same task, seed and actions share: every character; scores and the meaning of
@@ -49,7 +50,7 @@ class Task:
             InvalidInput: if the text is none.
         """
         try:
-            return cls(**json.loads(text))
+            return cls(**parsed_json(text))
         except (ValueError, TypeError) as error:
             raise InvalidInput(f"{text[:80]!r} is not a task: {error}") from error
 

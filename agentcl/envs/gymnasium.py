@@ -33,7 +33,7 @@ def rate_by_reward(total: float, terminated: bool) -> Score:
 
 
 class FromGymnasium(EngineEnvironment):
-    """A Gymnasium environment as one of ours.
+    """A Gymnasium environment as one of ours, or an object whose `reset` and `step` are like Gymnasium's.
 
     Args:
         name: of the environment, as its tasks name it.
@@ -98,8 +98,11 @@ class FromGymnasium(EngineEnvironment):
 
     def _release(self) -> None:
         engine, self._engine, self._made_for = self._engine, None, None
-        if engine is not None:
-            engine.close()
+        close = getattr(
+            engine, "close", None
+        )  # a class that is only like Gymnasium's may have none
+        if close is not None:
+            close()
 
 
 class AnyText(gymnasium.spaces.Text):

@@ -234,6 +234,7 @@ def _is_folder(path: Path) -> bool:
 
 _Reader = Callable[[BinaryIO, Path, ReadLimits], Iterator[Source]]
 _HTML: Final[tuple[Parser, str]] = ("html", "text/html")
+_MAIL: Final[tuple[Parser, str]] = ("mail", "message/rfc822")
 _WORD: Final = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 _READERS: Final[dict[str, _Reader | tuple[Parser, str]]] = {
     ".txt": read_plain,
@@ -244,7 +245,9 @@ _READERS: Final[dict[str, _Reader | tuple[Parser, str]]] = {
     ".html": _HTML,
     ".htm": _HTML,
     ".xhtml": _HTML,
-    ".eml": ("mail", "message/rfc822"),
+    ".eml": _MAIL,
+    ".mht": _MAIL,
+    ".mhtml": _MAIL,
     ".pdf": ("pdf", pages.PDF),
     ".docx": ("word", _WORD),
     ".pptx": ("slides", pages.SLIDES),

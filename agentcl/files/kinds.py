@@ -37,6 +37,7 @@ _OFFICE: Final = {
     ".msg": "an Outlook message",
     ".epub": "an EPUB book",
 }
+_MAILBOX: Final = ("a mailbox", "save each of its messages as .eml and add those")
 _READ: Final = frozenset({".docx", ".xlsx", ".pptx", ".epub"})  # by what they are called
 # What an archive is by the name of a file in it; the first that is found counts.
 _IN_ZIP: Final = (
@@ -90,8 +91,9 @@ _MOST_SECTORS: Final = 1 << 20
 
 def named_as(suffix: str) -> str | None:
     """Return what is said of a file that has such a suffix and no reader; None if it may be text."""
-    what = None if suffix in _READ else _OFFICE.get(suffix)
-    return what and f"is {what} by its suffix, which agentcl cannot read; {_SAVE}"
+    office = {} if suffix in _READ else _OFFICE
+    what, advice = _MAILBOX if suffix == ".mbox" else (office.get(suffix), _SAVE)
+    return what and f"is {what} by its suffix, which agentcl cannot read; {advice}"
 
 
 def refuse_foreign(file: BinaryIO, head: bytes, where: str, suffix: str = "") -> None:
@@ -135,6 +137,8 @@ def _found(file: BinaryIO, head: bytes, suffix: str, own: str) -> Iterator[tuple
         yield next(found, _OFFICE.get(suffix, "an Office document of before 2007")), _SAVE
     if _OFFICE_XML.match(head):
         yield _OFFICE.get(suffix, "an Office document in XML"), _SAVE
+    if suffix == ".mbox":
+        yield _MAILBOX
     for mark, what, advice in _OTHERS:
         if head.startswith(mark):
             yield what, advice

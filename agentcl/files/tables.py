@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ from agentcl.files.source import Source, checked, shown, uri_of
 from agentcl.files.text import lines_of
 from agentcl.store.checks import MAX_TEXT
 from agentcl.text.json_values import fault_of_line
+from agentcl.text.parsing import parsed_json
 
 _TEXT_KEYS: Final = ("text", "content", "body")
 _TITLE_KEYS: Final = ("title", "name")
@@ -32,8 +32,8 @@ def read_json_lines(file: BinaryIO, path: Path, limits: ReadLimits) -> Iterator[
             continue
         where = f"{shown(path)}, line {number}"
         try:
-            row = json.loads(line, parse_constant=_refuse_constant)
-        except (ValueError, RecursionError) as error:
+            row = parsed_json(line, parse_constant=_refuse_constant)
+        except ValueError as error:
             fault = fault_of_line(error)
             raise LoadError(f"{where} is not JSON: {fault}; each line must be an object") from error
         if not isinstance(row, dict):
@@ -136,7 +136,9 @@ def _from_row(
     text_key = _key(row, _TEXT_KEYS)
     if text_key is None or not isinstance(row[text_key], str):
         seen = _listed(sorted(row)) or "nothing"
-        raise LoadError(f"{where} has no string under {' or '.join(_TEXT_KEYS)}; it has: {seen}")
+        raise LoadError(
+            f"{where} has no string under {' or '.join(_TEXT_KEYS)}; it has: {seen}. Rename the one that is the text"
+        )
     title_key = _key(row, _TITLE_KEYS)
     if title_key is not None and not isinstance(row[title_key], str):
         title_key = None

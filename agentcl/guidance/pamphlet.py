@@ -25,6 +25,7 @@ from agentcl.lessons import Lesson, read_json
 from agentcl.store.checks import check_label, check_unicode
 from agentcl.store.episodes import Level, Stated
 from agentcl.store.records import ScopeView
+from agentcl.text.parsing import parsed_json
 from agentcl.text.saving import opened, save_text
 from agentcl.text.visible import for_json, visible
 
@@ -156,8 +157,8 @@ def read(text: str) -> Pamphlet:
             f"this file has {len(blocks)}. Export it anew"
         )
     try:
-        held = json.loads(blocks[0])
-    except (ValueError, RecursionError) as error:
+        held = parsed_json(blocks[0])
+    except ValueError as error:
         raise TransferError(f"the pamphlet's block is no JSON: {error}. Export it anew") from error
     if not isinstance(held, dict) or held.get("agentcl_pamphlet") != FORMAT:
         raise TransferError(

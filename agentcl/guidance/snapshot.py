@@ -21,6 +21,7 @@ from agentcl.guidance.state import GuidanceState
 from agentcl.store.base import Store
 from agentcl.store.episodes import Guidance
 from agentcl.store.rows import readable
+from agentcl.text.parsing import parsed_json
 from agentcl.text.saving import make_folder, saving
 from agentcl.text.terms import ANALYSIS
 
@@ -56,7 +57,7 @@ def load(path: Path, journal: Store, *, tenant: str, rules: GuidanceRules) -> Gu
         logger.warning("%s is damaged; the history is folded anew", path)
         return None
     try:
-        kept = json.loads(body)
+        kept = parsed_json(body)
         plain = kept["state"]
         if not is_kept_state(plain):
             raise InvalidInput("no state has written that")

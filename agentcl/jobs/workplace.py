@@ -7,6 +7,7 @@ from typing import Protocol, TypeVar, runtime_checkable
 
 from agentcl.errors import InvalidInput
 from agentcl.jobs.loop import LATER, OrLater, work
+from agentcl.store.checks import shown
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -76,4 +77,6 @@ def as_workplace(given: Workplace | None) -> Workplace:
         return Here()
     if isinstance(given, Workplace):
         return given
-    raise InvalidInput(f"on must be where work is done, e.g. agentcl.jobs.Ray(), not {given!r}")
+    raise InvalidInput(
+        f"on must be where work is done, e.g. agentcl.jobs.Ray(), not {shown(given)}"
+    )

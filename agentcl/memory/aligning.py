@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from hashlib import blake2b
 from typing import Final, NamedTuple
 
+from agentcl.memory.messages import heard
 from agentcl.store.base import Store
 from agentcl.store.conversations import Turn
 from agentcl.store.records import ScopeView, to_micros
@@ -34,7 +35,7 @@ class Heard(NamedTuple):
 
 def place(role: str, name: str, text: str, at: int | None, message: str) -> Heard:
     """Return what is compared of a turn or a message."""
-    said = f"{role}\0{name}\0{text}"
+    said = f"{role}\0{name}\0{heard(role, text)}"  # turns of older versions have thoughts in their text
     return Heard(blake2b(said.encode(), digest_size=16).digest(), at, message)
 
 

@@ -14,7 +14,7 @@ from agentcl.memory.documents import DUPLICATES, Draft, Duplicates
 from agentcl.memory.opened import Opened
 from agentcl.memory.pacing import batches
 from agentcl.memory.reading import at_uri, one_of
-from agentcl.store.checks import check_count, check_each, check_label
+from agentcl.store.checks import check_count, check_each, check_label, shown
 from agentcl.store.conversations import Conversation, Statement, Turn
 from agentcl.store.records import Document, Passage, Record, Scope
 from agentcl.store.vectors import SupportsList
@@ -55,7 +55,7 @@ def add(
 ) -> Sequence[Document]:
     """Store drafts in one transaction; they are encoded before it. Raises what `Memory.add` raises."""
     if duplicates not in DUPLICATES:
-        raise InvalidInput(f"duplicates={duplicates!r}; choose one of {', '.join(DUPLICATES)}")
+        raise InvalidInput(f"duplicates={shown(duplicates)}; choose one of {', '.join(DUPLICATES)}")
     prepared = _prepare(opened, drafts, scope, told)
     counting = {} if duplicates == "keep" else documents.counting(prepared)
     with opened.journal.writing(counting=counting) as writing:

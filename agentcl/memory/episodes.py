@@ -28,6 +28,8 @@ from agentcl.store.checks import (
     check_text,
     check_unicode,
     check_usage,
+    check_writable,
+    shown,
 )
 from agentcl.store.episodes import Episode, Step
 from agentcl.store.records import from_micros
@@ -91,10 +93,10 @@ class Episodes:
             InvalidInput: if a value cannot be kept.
         """
         if seed is not None:
-            check_a(seed, int, "seed")
+            check_writable(check_a(seed, int, "seed"), "seed")
         budget_tokens = check_count(budget_tokens, "budget_tokens", least=0)
         if not isinstance(price, int | float) or not price >= 0:
-            raise InvalidInput(f"price must be a number from 0 on, not {price!r}")
+            raise InvalidInput(f"price must be a number from 0 on, not {shown(price)}")
         begun = Episode(
             id="",
             scope=self._bound.owner(scope),

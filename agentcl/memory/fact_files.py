@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import json
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -17,6 +16,7 @@ from agentcl.retrieval.graph.phrases import normalise
 from agentcl.store.records import Passage
 from agentcl.store.rows import content_hash
 from agentcl.text.json_values import fault_of_line
+from agentcl.text.parsing import parsed_json
 from agentcl.text.saving import opened
 
 _MOST_BYTES: Final = 500_000_000  # of a file, unpacked
@@ -58,8 +58,8 @@ def read(path: Path) -> list[OpenieDocument]:
     try:
         # Each entry is made a document as soon as it is read: so many lists at once would keep Python's
         # garbage collector busy with everything else that the process holds.
-        whole = json.loads(text, object_hook=_as_document)
-    except (ValueError, RecursionError):
+        whole = parsed_json(text, object_hook=_as_document)
+    except ValueError:
         return list(_json_lines(path, text))
     if isinstance(whole, dict) and isinstance(whole.get("docs"), list):
         return [_checked(path, number, entry) for number, entry in enumerate(whole["docs"])]
@@ -141,8 +141,8 @@ def _json_lines(path: Path, text: str) -> Iterator[OpenieDocument]:
         if not line.strip():
             continue
         try:
-            row = json.loads(line)
-        except (ValueError, RecursionError) as error:
+            row = parsed_json(line)
+        except ValueError as error:
             raise TransferError(
                 f"{path}: line {number} is not JSON ({fault_of_line(error)}); expected {_LAYOUTS}"
             ) from error

@@ -203,9 +203,7 @@ class Memory:
         return f"Memory({str(self.place)!r}{bound}: {self._state()})"
 
     def __reduce__(self) -> NoReturn:
-        raise TypeError(
-            f"a memory is neither copied nor pickled: open Memory({str(self.place)!r}) where you need it"
-        )
+        self._opened.__reduce__()
 
     @property
     def path(self) -> Path:

@@ -21,9 +21,11 @@ from agentcl.store.checks import (
     check_label,
     check_time,
     check_unicode,
+    check_writable,
     shown,
 )
 from agentcl.store.records import EPOCH
+from agentcl.text.answers import said_aloud
 
 Message = Mapping[str, Any]
 Messages = str | Message | Iterable[str | Message]
@@ -45,6 +47,7 @@ _ITEMS: Final = {
     "custom_tool_call_output": "tool",
 }
 _MOST_ASKED: Final = 2_000  # characters of a question, from its end
+_MODELS: Final = frozenset({"assistant", "ai", "model"})  # whose text may begin with a thought
 _UNSAID: Final = frozenset({"thinking", "redacted_thinking", "reasoning"})  # kept, and not read out
 
 
@@ -98,6 +101,11 @@ def last_user(said: Sequence[Said]) -> str:
     return next((one.text for one in reversed(said) if one.role == "user"), "")
 
 
+def heard(role: str, text: str) -> str:
+    """Return what of a text was said to others: the thought that a model begins with is kept, and not read out."""
+    return said_aloud(text) if role in _MODELS else text
+
+
 def _read(one: object) -> Said:
     if isinstance(one, str):
         one = {"role": "user", "content": one}
@@ -113,14 +121,15 @@ def _read(one: object) -> Said:
     if "content" not in one and not more:
         raise InvalidInput("it has no content; write what was said there, even if it is ''")
     content = _kept(one.get("content"))
-    spoken = [_text(content), *_beside(more)]
+    role = _role(one.get("role"))
+    aloud = heard(role, _text(content))
     return Said(
-        role=_role(one.get("role")),
-        text=_whole(spoken),
+        role=role,
+        text=_whole([aloud, *_beside(more)]),
         name=check_label(one.get("name") or "", "its name"),
         message=_id(one.get("id")),
         moment=_moment(one),
-        content=None if content is None or isinstance(content, str) else content,
+        content=None if content is None or content == aloud else content,
         more=more or None,
     )
 
@@ -159,7 +168,7 @@ def _id(id: object) -> str:
     if id is None:
         return ""
     if isinstance(id, int) and not isinstance(id, bool):
-        return str(id)
+        return str(check_writable(id, "its id"))
     return check_label(id, "its id")
 
 

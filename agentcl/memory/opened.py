@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn, TypeVar
 
 from agentcl.errors import EncoderMismatch, EraseIncomplete, StoreBusy, StoreUnavailable
 from agentcl.memory.aligning import Transcripts
@@ -149,6 +149,11 @@ class Opened:
         except BaseException:
             self.close()
             raise
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            f"a memory is neither copied nor pickled: open Memory({str(self.place)!r}) where you need it"
+        )
 
     def close(self) -> None:
         """Close files and indexes. Everything is stored already; calling it twice is allowed."""

@@ -21,6 +21,7 @@ from agentcl.errors import ConfigError, NotTrusted
 from agentcl.memory.trusted import confirmed
 from agentcl.retrieval.encoders.naming import is_own
 from agentcl.store.backends import Place, place_of
+from agentcl.text.parsing import parsed_toml
 from agentcl.text.suggesting import did_you_mean
 
 FILE: Final = "agentcl.toml"
@@ -198,11 +199,9 @@ def _read_file(start: Path) -> tuple[Path | None, dict[str, object]]:
     for folder in (start, *start.parents):
         file = folder / FILE
         if file.is_file():
-            import tomllib  # few memories have such a file
-
             try:
-                return file, tomllib.loads(file.read_text("utf-8-sig"))
-            except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+                return file, parsed_toml(file.read_text("utf-8-sig"))
+            except ValueError as error:
                 raise ConfigError(f"{file} is not valid TOML: {error}") from error
             except OSError as error:
                 raise ConfigError(f"{file} cannot be read: {error}") from error

@@ -38,6 +38,7 @@ from agentcl.store.checks import (
     check_number,
     check_path,
     check_unicode,
+    shown,
 )
 from agentcl.store.conversations import Turn
 from agentcl.store.records import KINDS, SCOPE_FIELDS, Document, Passage, Scope
@@ -221,7 +222,9 @@ class Storage:
 
         source = check_path(path)
         if into is not None and not (isinstance(into, Mapping) and set(into) <= set(SCOPE_FIELDS)):
-            raise InvalidInput(f"into names a scope, as in {{'user': 'ada'}}; {into!r} does not")
+            raise InvalidInput(
+                f"into names a scope, as in {{'user': 'ada'}}; {shown(into)} does not"
+            )
         view = self._bound.subtree(scope)
         owner = self._bound.owner(into or {})
         fields = {name: getattr(owner, name) for name in {**self._bound.fields, **(into or {})}}
@@ -293,7 +296,7 @@ class Storage:
         except ConfigError as error:  # here it is no setting, but what somebody asked for
             raise InvalidInput(str(error)) from error
         if not isinstance(new, Encoder):
-            raise InvalidInput(f"encoder must be a name or an Encoder, not {encoder!r}")
+            raise InvalidInput(f"encoder must be a name or an Encoder, not {shown(encoder)}")
         self._opened.confirm(getattr(new, "named", new.name))
         kind = Reembed(self._opened, new, on)
         job = Runner(Queue(self._opened.journal), [kind]).run_now(

@@ -18,6 +18,7 @@ from typing import Final, TypedDict
 
 from agentcl.errors import ConfigError, NotTrusted
 from agentcl.text.homes import config_folder
+from agentcl.text.parsing import parsed_json
 from agentcl.text.saving import save_text
 
 logger = logging.getLogger(__name__)
@@ -37,7 +38,7 @@ def confirmed(place: Path) -> Mapping[str, str]:
     """Return what the user confirmed for a folder or a file; empty if nothing."""
     real = os.path.realpath(place)
     try:
-        held = json.loads(_file(place).read_text("utf-8"))
+        held = parsed_json(_file(place).read_text("utf-8"))
     except (OSError, ConfigError, ValueError, RecursionError):
         return _unwritten.get(real, {})
     named = held.get("named") if isinstance(held, dict) else None

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Protocol, runtime_checkable
 
 from agentcl.models.base import GREEDY, Message, Reply, Sampling, Schema, ToolCall
 from agentcl.text.escaping import Prompt, escape
+from agentcl.text.parsing import parsed_json
 
 
 @runtime_checkable
@@ -52,8 +52,8 @@ def after_words(messages: Sequence[Message], reply: Reply, prompt: Prompt) -> li
 def _sent_back(call: ToolCall) -> ToolCall:
     """Return a call as the model is shown it: templates read its arguments, and fail where they are no object."""
     try:
-        is_object = isinstance(json.loads(call.arguments), dict)
-    except (ValueError, RecursionError):
+        is_object = isinstance(parsed_json(call.arguments), dict)
+    except ValueError:
         is_object = False
     return replace(
         call, name=escape(call.name), arguments=escape(call.arguments) if is_object else "{}"

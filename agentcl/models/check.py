@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from agentcl.errors import ModelUnavailable
 from agentcl.text.endpoint import OddAnswer, ask_endpoint, listed_models, open_client, told_by
+from agentcl.text.parsing import parsed_json
 
 if TYPE_CHECKING:
     from openai import OpenAI
@@ -152,8 +152,8 @@ def _schema(client: OpenAI, model: str) -> str:
     message = choice.get("message")
     text = message.get("content") if isinstance(message, dict) else None
     try:
-        is_held = json.loads(text) == _ONLY if isinstance(text, str) else False
-    except (ValueError, RecursionError):
+        is_held = parsed_json(text) == _ONLY if isinstance(text, str) else False
+    except ValueError:
         is_held = False
     if not is_held:
         raise OddAnswer(f"a schema is taken and not kept: {text!r}")

@@ -33,6 +33,11 @@ _TOO_MUCH: Final = re.compile(
     r"too (?:large|long|many|big)|at most|exceed|context (?:length|window|size)|reduce the length"
     r"|maximum (?:context|allowed|length|value)|(?:greater|less|more|larger|longer) than"
 )
+# Templates that know only a user and an assistant say so in many words.
+_ABOUT_SYSTEM: Final = re.compile(
+    r"(?:system|developer) (?:role|message|prompt|instruction)|roles? (?:'|\")?(?:system|developer)|role: system"
+    r"|\.role' does not|only user and assistant|roles must alternate"
+)
 _ASKED: Final = "Answer with one JSON value that fits this schema, and nothing else:\n{schema}"
 
 
@@ -43,6 +48,7 @@ class Dialect:
         self._lock = threading.Lock()
         self._names: dict[str, str] = {}
         self._left_out: set[str] = set()
+        self._has_system = True  # a message may come from the system
         self._format = 0  # in `_FORMATS`
         self._is_form_known = False  # an object was asked for, and answered
 
@@ -54,7 +60,9 @@ class Dialect:
                 for name, value in request.items()
                 if name not in self._left_out
             }
-            form = _FORMATS[self._format]
+            form, has_system = _FORMATS[self._format], self._has_system
+        if not has_system:
+            body["messages"] = _told_by_user(body["messages"])
         if schema is None:
             return body
         if form == "json_schema":
@@ -76,12 +84,17 @@ class Dialect:
         """
         said = refusal.casefold()
         with self._lock:
+            if _ABOUT_SYSTEM.search(said) and _speaks_as_system(sent):
+                self._has_system = False
+                logger.warning("the endpoint has no system role: the user says it from now on")
+                return True
             if "response_format" in sent and (
                 self._is_about_format(said, param)
                 or (is_form_refused and self._may_be_about_format(sent, said, param))
             ):
                 return self._step_down(sent["response_format"]["type"])
-            named = [param] if param else [n for n in (*_RENAMED, *_SPARED) if _names(said, n)]
+            known = (*_RENAMED, *_RENAMED.values(), *_SPARED)
+            named = [param] if param else [name for name in known if _names(said, name)]
             for name in named:
                 if name not in sent:
                     continue
@@ -90,8 +103,10 @@ class Dialect:
                     continue
                 if name in _RENAMED:
                     self._names[name] = _RENAMED[name]
-                elif name in _SPARED:
-                    self._left_out.add(name)
+                elif name in known:
+                    self._left_out.update(
+                        {name, *(old for old in _RENAMED if _RENAMED[old] == name)}
+                    )
                     logger.warning("the endpoint refuses %s: it is left out from now on", name)
                 else:
                     continue
@@ -128,6 +143,33 @@ class Dialect:
 
 def _names(said: str, name: str) -> bool:
     return re.search(rf"(?<![\w-]){name}(?![\w-])", said) is not None
+
+
+def _speaks_as_system(sent: Body) -> bool:
+    return any(message.get("role") == "system" for message in sent.get("messages", ()))
+
+
+def _told_by_user(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return messages in which the next one of the user begins with what the system says."""
+    told: list[dict[str, Any]] = []
+    system: list[str] = []
+    for message in messages:
+        if message["role"] == "system":
+            system.append(message["content"])
+        elif message["role"] == "user" and system:
+            told.append({**message, "content": _before("\n\n".join(system), message["content"])})
+            system = []
+        else:
+            told.append(message)
+    return [*told, {"role": "user", "content": "\n\n".join(system)}] if system else told
+
+
+def _before(words: str, content: Any) -> Any:  # noqa: ANN401  # a text, or parts of several kinds
+    return (
+        f"{words}\n\n{content}"
+        if isinstance(content, str)
+        else [{"type": "text", "text": words}, *content]
+    )
 
 
 def _with_schema(messages: list[dict[str, str]], schema: Schema) -> list[dict[str, str]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
 import subprocess
@@ -27,6 +26,7 @@ from agentcl.models.kept import (
     need_room,
     staging,
 )
+from agentcl.text.parsing import parsed_json
 from agentcl.text.suggesting import did_you_mean
 
 Progress = Callable[
@@ -250,7 +250,7 @@ def _weights_of(path: Path) -> list[Path]:
             f"{path} holds weights but no config.json; name the folder that has both"
         )
     try:
-        json.loads((path / "config.json").read_text("utf-8"))
+        parsed_json((path / "config.json").read_text("utf-8"))
     except ValueError as error:
         raise ModelUnavailable(f"{path / 'config.json'} is no JSON: {error}") from error
     return files

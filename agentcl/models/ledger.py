@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sqlite3
 import time
-import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,6 +17,7 @@ from agentcl.models.metered import AskingModel
 from agentcl.store.records import from_micros, now_micros, to_micros
 from agentcl.store.sqlite.database import Database
 from agentcl.store.usage import NO_USAGE, Usage
+from agentcl.text.parsing import parsed_toml
 from agentcl.text.tokens import estimate_tokens
 
 By = Literal["day", "episode", "job", "purpose", "model"]
@@ -90,7 +90,7 @@ class Prices:
             ConfigError: naming the file and what is wrong in it.
         """
         try:
-            read = tomllib.loads(path.read_text("utf-8"))
+            read = parsed_toml(path.read_text("utf-8"))
             table = {
                 name: (float(row["prompt"]), float(row["completion"])) for name, row in read.items()
             }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final
@@ -13,7 +13,8 @@ from agentcl.errors import MissingExtra, NoAnswer, RequestRefused, SchemaViolati
 from agentcl.models.base import GREEDY, ChatModel, Message, Reply, Sampling, Schema
 from agentcl.text.answers import is_marked, spoken, without_thoughts
 from agentcl.text.escaping import Prompt, escape, prompt_of, quoted
-from agentcl.text.json_values import json_values, unfenced
+from agentcl.text.json_values import json_values, unfenced, without_spare_commas, wrapped
+from agentcl.text.parsing import parsed_json
 
 if TYPE_CHECKING:
     from jsonschema import Draft202012Validator
@@ -139,12 +140,24 @@ def _read(reply: Reply, schema: Schema, *, is_partial: bool) -> tuple[Reply | No
     from jsonschema import Draft202012Validator
 
     checker = Draft202012Validator(dict(schema))
-    values = json_values(_readable(reply))
-    for value in reversed(values):
+    said = _readable(reply)
+    values = json_values(said)
+    for value in _candidates(said, values, schema):
         fitting = _fitting(value, checker, is_partial=is_partial)
         if fitting is not None:
             return replace(reply, value=fitting[0], dropped=fitting[1]), ""
     return None, _problem(reply, values, checker)
+
+
+def _candidates(said: str, values: Sequence[Any], schema: Schema) -> Iterator[Any]:
+    """Yield what may be meant as the answer, the likeliest first: of each sort what stands last."""
+    yield from reversed(values)
+    if schema.get("required"):  # else any part would fit
+        for value in reversed(values):
+            yield from wrapped(value)
+    mended = without_spare_commas(said)
+    if mended != said:
+        yield from reversed(json_values(mended))
 
 
 def _readable(reply: Reply) -> str:
@@ -188,8 +201,8 @@ def _problem(reply: Reply, values: Sequence[Any], checker: Draft202012Validator)
 
     fenced = unfenced(reply.text)
     try:
-        values = [json.loads(reply.text if fenced is None else fenced)]
-    except (ValueError, RecursionError) as error:
+        values = [parsed_json(reply.text if fenced is None else fenced)]
+    except ValueError as error:
         if not values or _begins_as_json(reply.text):
             cut = " (it was cut off at max_tokens)" if reply.finish == "length" else ""
             where = "" if reply.text or not reply.thought else ", and stands in reasoning_content"
@@ -200,8 +213,8 @@ def _problem(reply: Reply, values: Sequence[Any], checker: Draft202012Validator)
 
 def _is_json(text: str) -> bool:
     try:
-        json.loads(text)
-    except (ValueError, RecursionError):
+        parsed_json(text)
+    except ValueError:
         return False
     return True
 

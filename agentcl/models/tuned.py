@@ -18,6 +18,7 @@ from typing import Any, Final, Literal, get_args
 from agentcl.errors import ConfigError, StoreUnavailable
 from agentcl.models.base import ChatModel
 from agentcl.text.homes import config_folder
+from agentcl.text.parsing import parsed_json
 from agentcl.text.saving import make_folder, save_text
 
 logger = logging.getLogger(__name__)
@@ -58,7 +59,7 @@ def asking_of(model: ChatModel) -> Asking:
         if not any(config_folder(_FOLDER).glob("*.json")):
             return UNTUNED
         file = _file(model.fingerprint())
-        return _read(json.loads(file.read_text("utf-8")))
+        return _read(parsed_json(file.read_text("utf-8")))
     except FileNotFoundError:
         return UNTUNED
     except (OSError, ValueError, ConfigError, RecursionError) as error:

@@ -13,6 +13,7 @@ from typing import Final
 from agentcl.errors import ModelUnavailable
 from agentcl.models.gguf import check_unpacks, unpack
 from agentcl.process import ChildProcess
+from agentcl.text.parsing import parsed_json
 
 # Not `-m`: the working folder must not be on the child's path, and we must, wherever this process found us.
 _PROGRAM: Final = (
@@ -47,7 +48,7 @@ def _said(log: str) -> str:
     """Return the error at the end of what the process printed, among what libraries print."""
     for line in reversed(log.splitlines()):
         try:
-            told = json.loads(line)
+            told = parsed_json(line)
         except ValueError:
             continue
         if isinstance(told, dict) and isinstance(told.get("error"), str):

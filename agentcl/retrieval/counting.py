@@ -78,9 +78,10 @@ class TermCounts:
         """Count anew: entries were taken away."""
         self._known = _Known()
 
-    def look(self, query: Query, *, mark: int) -> Look:
-        """Return what a query sees of the entries as they stand at a watermark."""
+    def look(self, query: Query, *, mark: int | None = None) -> Look:
+        """Return what a query sees of the entries as they stand at a watermark; by default, at that of the last look."""
         with self._lock:
+            mark = self._known.mark if mark is None else mark
             if mark != self._known.mark or len(self._known.counts) > _MAX_COUNTED:
                 self._known = _Known(mark)
             known = self._known

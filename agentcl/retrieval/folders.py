@@ -14,11 +14,14 @@ import stat
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from agentcl.errors import StoreUnavailable
 from agentcl.store.base import Store
 from agentcl.text.saving import create, make_folder
+
+if TYPE_CHECKING:
+    from tempfile import TemporaryDirectory
 
 logger = logging.getLogger(__name__)
 FOLDER: Final = "indexes"
@@ -54,6 +57,19 @@ def home(journal: Store) -> Path | None:
         )
         return None
     return folder
+
+
+def scratch() -> TemporaryDirectory[str]:
+    """Return a folder for the indexes of one run. Raises StoreUnavailable if the temporary folder takes none."""
+    from tempfile import TemporaryDirectory
+
+    try:
+        return TemporaryDirectory(prefix="agentcl-")
+    except OSError as error:
+        raise StoreUnavailable(
+            f"the indexes of this run need a place in the temporary folder: {error}. Make room there, or name "
+            "another one in the environment variable TMPDIR"
+        ) from error
 
 
 def claim(folder: Path, *, mode: int) -> Path:

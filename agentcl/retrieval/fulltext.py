@@ -196,7 +196,7 @@ class FullTextIndex:
 
         Terms that nothing has are left out. What a search has counted is not counted again.
         """
-        return self._look(query).weights(content_terms(query.text)[:MAX_TERMS])
+        return self._counts.look(query).weights(content_terms(query.text)[:MAX_TERMS])
 
     def live_seqs(self) -> Iterable[int]:
         """Return the numbers of all live entries that full text holds."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from agentcl.errors import InvalidInput
+from agentcl.store.checks import shown
 from agentcl.text.suggesting import did_you_mean
 
 Mode = Literal["hybrid", "dense", "text", "graph"]
@@ -45,7 +46,9 @@ def search_mode(mode: Mode | SearchMode) -> SearchMode:
     """
     if isinstance(mode, SearchMode):
         return mode
-    if not isinstance(mode, str) or mode not in MODES:
-        advice = f"choose one of {', '.join(MODES)}"
-        raise InvalidInput(f"unknown mode {mode!r}{did_you_mean(str(mode), MODES, advice)}")
+    advice = f"choose one of {', '.join(MODES)}"
+    if not isinstance(mode, str):
+        raise InvalidInput(f"unknown mode {shown(mode)}; {advice}")
+    if mode not in MODES:
+        raise InvalidInput(f"unknown mode {mode!r}{did_you_mean(mode, MODES, advice)}")
     return MODES[mode]

@@ -87,8 +87,7 @@ class Neighbours:
 
     def _are_there(self) -> bool:
         """Return whether anything was ever said here."""
-        if not self._has_turns:
-            last = self._journal.last_seq()
+        if not self._has_turns and (last := self._journal.last_seq()) != self._read:
             self._has_turns = bool(
                 [*islice(self._journal.since(self._read, kinds=(Turn.kind,)), 1)]
             )

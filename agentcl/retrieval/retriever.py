@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from agentcl.errors import StoreCorrupt
 from agentcl.retrieval.counting import MOST_SCORED
 from agentcl.retrieval.feed import Feed
-from agentcl.retrieval.folders import claim, home
+from agentcl.retrieval.folders import claim, home, scratch
 from agentcl.retrieval.fulltext import FullTextIndex
 from agentcl.retrieval.fusion import Fused, Fusion, by_walk, fuse, join, with_link
 from agentcl.retrieval.index import Index, Keeping, Match, Query
@@ -90,9 +90,7 @@ class Retriever:
         own = None if journal.read_only else home(journal)
         if own is None:
             # Indexes must be written somewhere, and the memory's own folder must not be.
-            from tempfile import TemporaryDirectory
-
-            self._scratch = TemporaryDirectory(prefix="agentcl-")
+            self._scratch = scratch()
             self.folder = Path(self._scratch.name)
         else:
             self.folder = own
@@ -101,7 +99,7 @@ class Retriever:
         fulltext = claim(self.folder / "fulltext", mode=self._mode)
         self._words = FullTextIndex(fulltext, mode=self._mode)
         self.text = Feed(self._words, reads_text=True)
-        self.dense = self._open_dense()
+        self._open_dense()
         self._graph: GraphSearch | None = None  # made when it is first asked, and so is this:
         self._experience: Feed | None = None
 
@@ -332,8 +330,8 @@ class Retriever:
 
     def stop(self) -> None:
         """Give up files that the dense index is writing; those of before stay."""
-        if isinstance(self.dense.index, Keeping):
-            self.dense.index.stop()
+        if self._keeping is not None:
+            self._keeping.stop()
 
     def close(self) -> None:
         """Release what the indexes hold; calling it twice is allowed."""
@@ -351,7 +349,7 @@ class Retriever:
         if isinstance(self._index, str):
             self.stop()  # files of vectors that nobody has any more
             self.dense.index.close()
-            self.dense = self._open_dense()
+            self._open_dense()
         else:
             self.dense.rebuild(self._journal)
         if self._experience is not None:
@@ -366,23 +364,29 @@ class Retriever:
 
     def _keep_dense(self) -> None:
         """Let the dense index write files, without what anybody erases meanwhile."""
-        if isinstance(self.dense.index, Keeping):
+        if self._keeping is not None:
             journal = self._journal
-            self.dense.index.keep(
+            self._keeping.keep(
                 lambda since: [row.id for row in journal.since(since) if row.op == "erase"]
             )
 
-    def _open_dense(self) -> Feed:
+    def _open_dense(self) -> None:
+        index = self._dense_index()
+        self.dense = Feed(index, reads_vectors=True)
+        # Asked once: what a protocol asks for is looked up slowly, and each search would wait for it.
+        self._keeping = index if isinstance(index, Keeping) else None
+
+    def _dense_index(self) -> Index:
         index = self._index
-        if isinstance(index, str):
-            if index == "usearch" and self._journal.read_only:
-                return Feed(self._open_read_only(), reads_vectors=True)
-            if index in ("chroma", "usearch"):
-                claim(self.folder / index, mode=self._mode)
-            if index == "pgvector":
-                return Feed(open_pgvector(self._journal, self._epoch), reads_vectors=True)
-            index = open_index(index, self.folder, collection=self._collection(), mode=self._mode)
-        return Feed(index, reads_vectors=True)
+        if not isinstance(index, str):
+            return index
+        if index == "usearch" and self._journal.read_only:
+            return self._open_read_only()
+        if index in ("chroma", "usearch"):
+            claim(self.folder / index, mode=self._mode)
+        if index == "pgvector":
+            return open_pgvector(self._journal, self._epoch)
+        return open_index(index, self.folder, collection=self._collection(), mode=self._mode)
 
     def _open_read_only(self) -> Index:
         """Open the files of "usearch" where they are, which are as many as the vectors; nothing is written."""

@@ -12,6 +12,7 @@ from agentcl.errors import InvalidInput, needs
 from agentcl.server.access import Access
 from agentcl.server.parts import Parts
 from agentcl.server.resolving import check_named, resolved
+from agentcl.text.parsing import parsed_json
 from agentcl.text.suggesting import did_you_mean
 from agentcl.wire.codec import from_json, to_json
 from agentcl.wire.verbs import Begun, Verb
@@ -106,8 +107,8 @@ class Asked:
 def arguments_of(body: bytes) -> dict[str, Any]:
     """Return the object that a body holds; an empty one holds no argument. Raises InvalidInput."""
     try:
-        value = json.loads(body.decode("utf-8"), parse_constant=_no_number) if body.strip() else {}
-    except (ValueError, RecursionError) as error:
+        value = parsed_json(body.decode("utf-8"), parse_constant=_no_number) if body.strip() else {}
+    except ValueError as error:
         raise InvalidInput(f"the body is no JSON: {error or 'it is nested too deeply'}") from error
     if body.count(b"{") + body.count(b"[") > _DEEPEST and _depth(value) > _DEEPEST:
         raise InvalidInput(f"the body is nested more than {_DEEPEST} levels deep")

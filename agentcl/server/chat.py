@@ -14,6 +14,7 @@ from agentcl.server.parts import Parts, Reading
 from agentcl.server.settings import SoftServing
 from agentcl.store.conversations import Conversation, Turn
 from agentcl.store.records import ANY, SCOPE_FIELDS, Record, body
+from agentcl.text.parsing import parsed_json
 from agentcl.text.visible import shortened
 from agentcl.wire.codec import to_json
 
@@ -134,8 +135,8 @@ class Upstream:
         if not self._url:
             return []
         try:
-            answer = httpx.get(f"{self._url}/models", timeout=_LOOK_S).raise_for_status().json()
-            return [str(one["id"]) for one in answer["data"]]
+            answer = httpx.get(f"{self._url}/models", timeout=_LOOK_S).raise_for_status()
+            return [str(one["id"]) for one in parsed_json(answer.content)["data"]]
         except (httpx.HTTPError, ValueError, TypeError, KeyError):
             return []
 

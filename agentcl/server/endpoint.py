@@ -18,6 +18,7 @@ from agentcl.errors import AgentclError, InvalidInput, needs
 from agentcl.models.base import ChatModel, Message, Role, Sampling
 from agentcl.models.soft_tokens import KIND, decoded
 from agentcl.server.problems import status_of
+from agentcl.text.parsing import parsed_json
 
 with needs("the server", "serve"):
     import uvicorn
@@ -48,7 +49,7 @@ def endpoint_of(model: ChatModel, name: str) -> FastAPI:
     @app.post("/v1/chat/completions")
     async def chat(request: Request) -> Response:
         try:
-            body = json.loads(await request.body())
+            body = parsed_json(await request.body())
             messages, sampling = _asked(body)
         except (ValueError, TypeError, LookupError, AttributeError, InvalidInput) as error:
             return _failed(InvalidInput(f"this request cannot be read: {error}"))

@@ -10,7 +10,6 @@ and it leaves a row that says so.
 
 from __future__ import annotations
 
-import json
 import stat
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -27,6 +26,7 @@ from agentcl.store.jobs import Job, State
 from agentcl.store.records import Record, Scope, ScopeView, from_micros
 from agentcl.store.rows import Churn, Counters, EncoderSpec, Row, Version, readable
 from agentcl.store.writing import Reembedding, Writing
+from agentcl.text.parsing import parsed_json
 
 R = TypeVar("R", bound=Record)
 NOTHING: Final[Mapping[Scope, Collection[bytes]]] = {}
@@ -258,8 +258,8 @@ class Store(ABC):
     def _spec_of(self, value: str | None) -> EncoderSpec | None:
         """Return what the setting "encoder" says."""
         try:
-            return None if value is None else EncoderSpec.from_json(json.loads(value))
-        except (ValueError, RecursionError) as error:
+            return None if value is None else EncoderSpec.from_json(parsed_json(value))
+        except ValueError as error:
             raise StoreCorrupt(
                 f"{self.folder} does not say what its vectors are of: {error}"
             ) from error

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, NoReturn
@@ -35,6 +34,7 @@ from agentcl.store.rows import (
 from agentcl.store.ulid import is_ulid
 from agentcl.store.vectors import pack, unpack
 from agentcl.text.json_values import fault_of_line
+from agentcl.text.parsing import parsed_json
 
 FORMAT: Final = 1
 COUNTS: Final = ("uses", "wins", "losses", "repeats")
@@ -91,7 +91,7 @@ def read(lines: Iterable[str], *, check: Callable[[Record], None] = lambda recor
     is_complete = False
     for number, text in enumerate(lines, start=1):
         try:
-            value = json.loads(text, parse_constant=_refuse_constant)
+            value = parsed_json(text, parse_constant=_refuse_constant)
             if not isinstance(value, dict):
                 raise InvalidInput(f"it is a {type(value).__name__}, and no object")
             if number == 1:
@@ -112,7 +112,8 @@ def read(lines: Iterable[str], *, check: Callable[[Record], None] = lambda recor
         except (ValueError, KeyError, TypeError, RecursionError, StoreCorrupt) as error:
             told = f"it has no {error}" if isinstance(error, KeyError) else fault_of_line(error)
             raise TransferError(
-                f"line {number} is not part of an agentcl export: {told}; nothing was imported"
+                f"line {number} is not part of an agentcl export: {told}; nothing was imported. "
+                "What another program wrote goes in by `agentcl add` or `agentcl remember`"
             ) from error
         digest.update(text.encode())
     if not is_complete:

@@ -30,6 +30,7 @@ MAX_DEPTH: Final = 32  # levels of nesting in metadata
 _INT64: Final = 1 << 63
 _EXACT: Final = 1 << 53  # up to here every reader of JSON has whole numbers exactly
 _LOCK: Final = re.compile("[a-z0-9-]+")
+_MOST_BITS: Final = 1_024  # of a whole number that is kept as a text
 _MOST: Final = 1 << 31  # of anything that is counted
 _SHOWN: Final = 60  # characters of a wrong value in a message
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
@@ -121,8 +122,15 @@ def check_count(value: object, what: str, *, least: int = 1) -> int:
     if number is None or isinstance(value, bool):
         raise InvalidInput(f"{what} must be a whole number, not {shown(value)}")
     if number < least:
-        raise InvalidInput(f"{what} must be at least {least}, and is {number}")
+        raise InvalidInput(f"{what} must be at least {least}, and is {shown(number)}")
     return min(number, _MOST)
+
+
+def check_writable(number: int, what: str) -> int:
+    """Return a whole number that can be written out: Python writes no thousands of digits. Raises InvalidInput."""
+    if number.bit_length() > _MOST_BITS:
+        raise InvalidInput(f"{what} is a whole number of very many digits; give it as a text")
+    return number
 
 
 def check_choice(value: object, choices: Collection[str], what: str) -> str:

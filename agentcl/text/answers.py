@@ -2,41 +2,60 @@
 
 from __future__ import annotations
 
-import json
 import re
 from typing import Final
 
 from agentcl.text.json_values import unfenced
+from agentcl.text.parsing import parsed_json
 
 _NAMES: Final = (
-    "think|thinking|thoughts?|reasoning|reason|reflection|scratchpad|analysis|seed:think"
+    "think|thinking|thoughts?|reasoning|reason|reflection|scratchpad|analysis|seed:think|antthinking"
+    "|inner_monologue"
 )
 # How models mark where a thought begins and ends: DeepSeek and Qwen, Magistral, Kimi, Command, Sky, Gemma.
 _BEGINS: Final = (
-    rf"<\|?(?:{_NAMES})(?:\s[^<>]*)?\|?>|\[THINK\]|◁think▷|<\|START_THINKING\|>|<\|begin_of_thought\|>"
+    rf"<\s?\|?(?:{_NAMES})(?:\s[^<>]*)?\|?>|\[THINK\]|◁think▷|<\|START_THINKING\|>|<\|begin_of_thought\|>"
     r"|<\|channel>\s*thought\b|<unused94>(?:thought\b)?"
 )
 _ENDS: Final = (
-    rf"<\|?/(?:{_NAMES})\s*\|?>|\[/THINK\]|◁/think▷|<\|END_THINKING\|>|<\|end_of_thought\|>|<channel\|>"
+    rf"<\s?\|?/\s?(?:{_NAMES})\s*\|?>|\[/THINK\]|◁/think▷|<\|END_THINKING\|>|<\|end_of_thought\|>|<channel\|>"
     r"|<unused95>"
 )
 _MARK: Final = re.compile(rf"(?P<begin>{_BEGINS})|{_ENDS}", re.IGNORECASE)
 # gpt-oss speaks in messages with a channel each; only what is said in "final" is meant for others.
 _CHANNEL: Final = "<|channel|>"
 _MESSAGE_END: Final = re.compile(r"<\|(?:start|end|return|call)\|>")
-_BARE_ANALYSIS: Final = re.compile(r"\A\s*analysis(?=[A-Z])")  # its marks are lost in some servers
+# Its marks are lost in some servers.
 _BARE_FINAL: Final = "assistantfinal"
+_BARE_ANALYSIS: Final = re.compile(rf"\A\s*analysis(?=[A-Z]|\w.*{_BARE_FINAL})", re.DOTALL)
 _TAG: Final = re.compile(
     r"<(?P<end>/?)(?P<name>answer|action|final)>|<\|(?P<edge>begin|end)_of_solution\|>",
     re.IGNORECASE,
 )
 _SOLUTION: Final = "solution"
 _MARKS: Final = r"(?:[^\w\n]|_)*"  # what may stand before a label in its line
+_NUMBER: Final = r"(?:\s?\d{1,3})?"  # as in "Thought 1:"
+_COLON: Final = r"[*_`\s]*[:\uff1a]"  # the second is as wide as a Chinese character
+_ANSWERS: Final = rf"(?:final\s+answer|answer|action){_NUMBER}"
+_THOUGHTS: Final = rf"(?:thoughts?|thinking|reasoning){_NUMBER}"
+
+
+def _heading(names: str) -> str:
+    """Return a pattern of a line that is a heading, as Markdown has them: `### Action`, `**Action**`."""
+    return rf"^[ \t]*(?:\#{{1,6}}[ \t]*\**|\*\*|__)(?:{names})[*_]*[ \t]*$"
+
+
+_ANSWER: Final = re.compile("Answer[:\uff1a]")
 _LABEL: Final = re.compile(
-    rf"^{_MARKS}(?:final\s+answer|answer|action)[*_`\s]*:[*_`]*", re.MULTILINE | re.IGNORECASE
+    rf"^{_MARKS}{_ANSWERS}{_COLON}[*_`]*|{_heading(_ANSWERS)}", re.MULTILINE | re.IGNORECASE
 )
-_THOUGHT: Final = re.compile(r"\A[\W_]*(?:thoughts?|thinking|reasoning)[*_`\s]*:", re.IGNORECASE)
-_SEEN: Final = re.compile(rf"^{_MARKS}observation[*_`\s]*:", re.MULTILINE | re.IGNORECASE)
+_THOUGHT: Final = re.compile(
+    rf"\A(?:[\W_]*{_THOUGHTS}{_COLON}|\s*{_heading(_THOUGHTS)})", re.MULTILINE | re.IGNORECASE
+)
+_SEEN: Final = re.compile(
+    rf"^{_MARKS}observation{_NUMBER}{_COLON}|{_heading('observation')}",
+    re.MULTILINE | re.IGNORECASE,
+)
 
 
 def without_thoughts(text: str) -> str:
@@ -63,10 +82,22 @@ def without_thoughts(text: str) -> str:
     return "" if is_thought else "".join([*kept, text[place:]])
 
 
+def said_aloud(text: str) -> str:
+    """Return what a model said, where it began with a thought; any other text as it is, marks and all."""
+    mark = _MARK.search(text)
+    if mark is None:
+        is_thought = text.lstrip().startswith((_CHANNEL, "<|start|>"))
+    elif mark["begin"]:
+        is_thought = not text[: mark.start()].strip()
+    else:  # the template opened the thought, and its end stands in a line's end
+        is_thought = text[mark.end() : mark.end() + 1] in ("", "\n")
+    return without_thoughts(text).strip() if is_thought else text
+
+
 def spoken(text: str) -> str:
     """Return what was said for others; empty where a text is only a thought."""
     said = without_thoughts(text)
-    if not _THOUGHT.match(said) or _LABEL.search(said) or "Answer:" in said:
+    if not _THOUGHT.match(said) or _LABEL.search(said) or _ANSWER.search(said):
         return said if said.strip() else ""
     # "Thought: ..." and no "Action: ...": at best, the answer is a paragraph of its own.
     return said.strip().partition("\n\n")[2].strip()
@@ -88,8 +119,8 @@ def final_answer(text: str) -> str:
     said = said if framed is None else framed
     fenced = unfenced(said)
     said = said if fenced is None else fenced
-    if "Answer:" in said:
-        said = said.rpartition("Answer:")[2]
+    if answers := list(_ANSWER.finditer(said)):
+        said = said[answers[-1].end() :]
     elif labels := list(_LABEL.finditer(said)):
         said = _labelled(said, labels)
     return said.strip().rstrip(".")
@@ -98,8 +129,8 @@ def final_answer(text: str) -> str:
 def unwrapped(answer: str) -> str:
     """Return what a JSON object names as its "action" or "answer"; any other answer as it is."""
     try:
-        found = json.loads(answer)
-    except (ValueError, RecursionError):
+        found = parsed_json(answer)
+    except ValueError:
         return answer
     named = [found.get(name) for name in ("action", "answer")] if isinstance(found, dict) else []
     return next((value.strip() for value in named if isinstance(value, str)), answer)

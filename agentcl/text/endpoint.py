@@ -5,7 +5,6 @@ Needs the `openai` client, which is imported when one is opened.
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import socket
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from agentcl.errors import ConfigError, needs
+from agentcl.text.parsing import parsed_json
 
 if TYPE_CHECKING:
     from openai import APIStatusError, OpenAI
@@ -162,8 +162,8 @@ def _object(client: OpenAI, text: str) -> dict[str, Any]:
     sent = {**client._custom_headers, "authorization": client.api_key}
     text = _without_keys(text, {name: str(value) for name, value in sent.items()})
     try:
-        answer = json.loads(text.lstrip("\ufeff"))
-    except (ValueError, RecursionError) as error:
+        answer = parsed_json(text.lstrip("\ufeff"))
+    except ValueError as error:
         raise OddAnswer(f"it answered with {_shown(text)} in place of JSON") from error
     if not isinstance(answer, dict):
         raise OddAnswer(f"it answered with {_shown(text)} in place of an object")
@@ -176,8 +176,8 @@ def _object(client: OpenAI, text: str) -> dict[str, Any]:
 def refusal_of(error: APIStatusError) -> str:
     """Return all words of a refusal, without what it repeats of the request."""
     try:
-        body = json.loads(error.response.text)
-    except (ValueError, RecursionError):
+        body = parsed_json(error.response.text)
+    except ValueError:
         body = error.response.text
     return " ".join(_words(body))
 

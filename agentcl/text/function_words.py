@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final
 
 from agentcl.text.terms import terms
@@ -34,6 +35,11 @@ def content_terms(question: str) -> list[str]:
     A capitalised function word is part of a name ("The Who", "You're Next") and stays, unless it begins the
     question or is "I". Where only function words are left, all are returned.
     """
+    return list(_content_terms(question))
+
+
+@lru_cache(maxsize=64)  # a search looks for them, and then weighs them
+def _content_terms(question: str) -> tuple[str, ...]:
     kept: set[str] = set()
     left_out: set[str] = set()
     for place, word in enumerate(_WORD.findall(question)):
@@ -41,4 +47,5 @@ def content_terms(question: str) -> list[str]:
         is_telling = is_in_name or word.casefold() not in FUNCTION_WORDS
         (kept if is_telling else left_out).update(terms(word))
     asked = list(dict.fromkeys(terms(question)))
-    return [term for term in asked if term in kept or term not in left_out] or asked
+    telling = tuple(term for term in asked if term in kept or term not in left_out)
+    return telling or tuple(asked)

@@ -18,13 +18,14 @@ from agentcl.text.function_words import FUNCTION_WORDS
 from agentcl.text.terms import UNSPACED, terms
 
 # Raise it with every change of what is returned here, as `ANALYSIS` of terms.
-FORMS: Final = 1
+FORMS: Final = 2
 
-_SIGNS: Final = r"\-_+./\\:@#~%=&*,$"
+_SIGNS: Final = r"\-_+./\\:@#~%=&*,$\^"
 # Letters and digits, less those of scripts without spaces, in which a run would be a sentence.
-_RUN: Final = re.compile(rf"(?:[^\W{UNSPACED}]|[{_SIGNS}])+")
+_RUN: Final = re.compile(rf"(?:[^\W{UNSPACED}]|[{_SIGNS}]|(?<=[-=])>(?=\w))+")
 _EDGES: Final = ".,:;!?\"'()[]{}<>\u201c\u201d\u2018\u2019"
 _OPENERS: Final = "\"'([{<\u201c\u2018"
+_LOOSE: Final = ".,:/\\-=&*~@$%^"  # what no identifier ends with; only a percentage does
 _HYPHENS: Final = str.maketrans(dict.fromkeys("\u2010\u2011\u2012\u2013\u2212", "-"))
 _MARK: Final = re.compile(
     rf"[\d{_SIGNS}]|[a-z][A-Z]"
@@ -39,13 +40,16 @@ _MONTHS: Final = "jan feb mar apr may jun jul aug sep oct nov dec".split()  # no
 _DAY: Final = re.compile(r"(\d{1,2})(?:st|nd|rd|th)?")
 # Groups of digits, as of a telephone number.
 _GROUPED: Final = re.compile(r"(?<![\w.])\+?\(?\d[\d ()\-\u2010-\u2013]{5,18}\d(?![\w.]\d)")
+_ACCOUNT: Final = re.compile(  # an IBAN in groups
+    r"(?<!\w)[A-Z]{2}\d{2}(?: [A-Z\d]{4}){2,7}(?: [A-Z\d]{1,3})?(?!\w)"
+)
 _LEAST_DIGITS: Final = 7  # of a telephone number, or of what is looked up without its signs ...
 
 _MOST_DIGITS: Final = 15  # ... the most by E.164
 
 # What tells an identifier among words, since words are not written so.
 _TELLING: Final = re.compile(
-    r"[^\W_]_+[^\W_]|[^\W_]@[^\W_]|::|\\|/[^/]*/|[^\W_]=[^\W_]"  # a_b, a@b, a::b, a\b, a/b/c, a=b
+    r"[^\W_]_+[^\W_]|[^\W_]@[^\W_]|::|->|\\|/[^/]*/|[^\W_]=[^\W_]"  # a_b, a@b, a::b, a->b, a\b, a/b/c, a=b
     r"|[^\W\d_]{2}\.[^\W\d_]{2}"  # file.txt, but not U.S.
     r"|^(?:--?[^\W\d_]|[/~.@#]\w|\$[^\W\d])"  # --flag, /path, .env, @name, #12, $HOME
     r"|^\w{1,2}[+#]+$"  # C++, C#
@@ -110,7 +114,10 @@ def _runs(text: str) -> Iterator[str]:
         if bare.isalpha() and bare[1:].islower():  # most words by far
             continue
         for run in _RUN.findall(_plain(word)):
-            kept = run.rstrip(".,:/\\-=&*~@$%").lstrip(",:=&*%")
+            kept = run.rstrip(_LOOSE)
+            if kept[-1:].isdigit() and run[len(kept) :].startswith("%"):
+                kept += "%"
+            kept = kept.lstrip(",:=&*%^")
             kept = kept.lstrip(".") if kept.startswith("..") else kept
             if _MARK.search(kept):
                 yield kept
@@ -177,13 +184,14 @@ def _forms_within(run: str) -> Iterator[str]:
 
 
 def _numbers(text: str) -> Iterator[str]:
-    """Yield numbers that are written with spaces: dates with the name of a month, telephone numbers."""
+    """Yield numbers that are written with spaces: dates with a month's name, of telephones, of accounts."""
     words = text.split()
     for place, word in enumerate(words):
         if place > 1 and word[:4].isdecimal() and len(year := word.rstrip(_EDGES)) == 4:
             yield from _written_date(
                 [word.strip(_EDGES) for word in words[place - 2 : place]], year
             )
+    yield from map(_joined, _ACCOUNT.findall(text))
     for group in map(_plain, _GROUPED.findall(text)):
         if _NUMBERED_WORD.fullmatch(re.sub("[ ()]", "", group)):  # two years
             continue

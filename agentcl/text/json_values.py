@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from json import JSONDecodeError, JSONDecoder
 from typing import Any, Final
+
+from agentcl.text.parsing import parsed_json
 
 _OPENING: Final = re.compile(r"[{\[]")
 _FENCE: Final = "```"
 _LANGUAGE: Final = re.compile(r"\A[^\S\n]*[^\W\d]\w*")
+_STRING_OR_COMMA: Final = re.compile(r'(?P<string>"(?:[^"\\]|\\.)*"?)|,(?=\s*[}\]])', re.DOTALL)
+_STRICT: Final = JSONDecoder()
+_LENIENT: Final = JSONDecoder(strict=False)
 _MOST_FAILURES: Final = 1_000  # places where no value begins; a text of so many is no answer
 
 
@@ -23,11 +28,34 @@ def json_values(text: str) -> list[Any]:
     whole = list(_whole([bare]))
     if whole:
         return whole
-    found: list[Any] = []
-    for is_strict in (True, False):  # a line end in a string is no JSON, but what is meant is clear
-        found = found or list(_within(bare, JSONDecoder(strict=is_strict)))
     fenced = bare.split(_FENCE)[1:-1:2]
-    return found or list(_whole([_LANGUAGE.sub("", piece) for piece in fenced]))
+    return list(_within(bare)) or list(_whole([_LANGUAGE.sub("", piece) for piece in fenced]))
+
+
+def wrapped(value: Any, *, depth: int = 2) -> Iterator[Any]:  # noqa: ANN401  # any JSON
+    """Yield what a value wraps: a list its only one, an object's fields (as of a call of a tool), a string its JSON.
+
+    Args:
+        value: JSON.
+        depth: how many objects and lists may lie around what is found.
+    """
+    match value:
+        case dict() if depth:
+            inner, depth = list(value.values()), depth - 1
+        case [only] if depth:
+            inner, depth = [only], depth - 1
+        case str() if value.lstrip().startswith(("{", "[")):
+            inner = json_values(value)
+        case _:
+            return
+    for one in inner:
+        yield one
+        yield from wrapped(one, depth=depth)
+
+
+def without_spare_commas(text: str) -> str:
+    """Return a text without the commas after which a list or an object ends; those within strings stay."""
+    return _STRING_OR_COMMA.sub(lambda found: found["string"] or "", text)
 
 
 def fault_of_line(error: Exception) -> str:
@@ -53,17 +81,17 @@ def unfenced(text: str) -> str | None:
 def _whole(texts: list[str]) -> Iterator[Any]:
     for text in texts:
         try:
-            yield json.loads(text)
-        except (ValueError, RecursionError):
+            yield parsed_json(text)
+        except ValueError:
             continue
 
 
-def _within(text: str, decoder: JSONDecoder) -> Iterator[Any]:
+def _within(text: str) -> Iterator[Any]:
     place, failures = 0, 0
     while failures < _MOST_FAILURES and (opening := _OPENING.search(text, place)):
         begin = opening.start()
         try:
-            value, place = decoder.raw_decode(text, begin)
+            value, place = _decoded(text, begin)
         except JSONDecodeError as error:
             if _is_cut_off(error, text, begin):
                 return
@@ -73,6 +101,18 @@ def _within(text: str, decoder: JSONDecoder) -> Iterator[Any]:
             return
         else:
             yield value
+
+
+def _decoded(text: str, begin: int) -> tuple[Any, int]:
+    """Return the value that begins in a place, and where it ends. Raises JSONDecodeError."""
+    try:
+        return _STRICT.raw_decode(text, begin)
+    except JSONDecodeError as error:
+        # A line end in a string is no JSON, but what is meant is clear.
+        if error.msg.startswith("Invalid control character"):
+            with suppress(JSONDecodeError):
+                return _LENIENT.raw_decode(text, begin)
+        raise
 
 
 def _is_cut_off(error: JSONDecodeError, text: str, begin: int) -> bool:

@@ -1,5 +1,6 @@
 """The benchmark through its command line, as its users run it."""
 
+import csv
 import json
 from pathlib import Path
 
@@ -25,6 +26,11 @@ def test_a_run_is_summed_up_reported_listed_and_compared(tmp_path: Path) -> None
     assert "against none" in ran.output
     assert (first / "report.html").read_text("utf-8").startswith("<!doctype html>")
     assert json.loads((first / "report.json").read_text("utf-8"))["done"] == 48
+    with (first / "episodes.csv").open(newline="", encoding="utf-8") as table:
+        lines = list(csv.DictReader(table))
+    assert len(lines) == 48
+    assert {line["baseline"] for line in lines} == {"none", "bm25"}
+    assert all(0 <= float(line["score"]) <= 1 for line in lines)
     listed = json.loads(invoke("bench", "list", tmp_path, "--json").output)
     assert [(one["done"], one["total"], one["state"]) for one in listed] == [(48, 48, "complete")]
     assert invoke(*RUN, "--limit", "1", "--out", second).exit_code == 0
@@ -132,3 +138,14 @@ def test_experts_are_trained_and_their_measures_shown_everywhere(tmp_path: Path)
     assert refused.exit_code == 1
     assert "tasks.stream alternating" in refused.output
     assert not (tmp_path / "other").exists()
+
+
+def test_why_episodes_failed_is_said(tmp_path: Path) -> None:
+    plan = (
+        "bench", "run", "--domain", "tests.unit.envs.odd_domains:Odd", "--set", "tasks.options.way=raise",
+        "--agent", "random", "--baseline", "none", "--encoder", "hashing", "-n", "4",
+    )  # fmt: skip
+    ran = invoke(*plan, "--out", tmp_path / "run")
+    assert ran.exit_code == 0, ran.output
+    assert "the first that failed: none, seed 0, episode" in ran.output
+    assert "the engine has a fault; check it with `agentcl envs check tests.unit." in ran.output

@@ -85,7 +85,11 @@ def test_the_main_path_from_files_to_forgetting(run: Any, tmp_path: Path) -> Non
 
 def test_standard_input_and_scopes(run: Any) -> None:
     run("add", "-", "--user", "ada", input="Ada keeps the key under the mat.")
-    assert "nothing found" in run("search", "key").stdout
+    blind = run("search", "key")
+    assert "nothing found" in blind.stdout
+    assert "others have 1: name whose it is with --user" in blind.stderr
+    assert "others have 1" in run("list", "--user", "bo").stderr
+    assert run("search", "zebra", "--user", "ada", "--mode", "text").stderr == ""
     assert "mat" in run("search", "key", "--user", "ada").stdout
     assert "user=ada" in run("search", "key", "--all-scopes").stdout
     assert run("forget", "--everything", "--user", "ada", input="n\n", code=1)

@@ -95,3 +95,25 @@ def test_tidying_shows_the_diff_first_and_is_taken_back(run: Run, chat: str) -> 
     assert "taken back" in run("tidy", "undo", report["job"]).stdout
     assert "Oslo" in run("statements", "list", "--ever").stdout
     assert "undone already" in run("tidy", "undo", report["job"], code=1).output
+
+
+def test_an_empty_list_says_which_kinds_there_are(run: Run, chat: str) -> None:
+    run("remember", chat, "--user", "ada", "--session", "chat-7")
+    listed = run("list", "--user", "ada")
+    assert "there are no such records" in listed.stdout
+    assert "--kind: conversation (1), passage (" in listed.stderr
+    assert "chat-7" in run("list", "--user", "ada", "--kind", "conversation").stdout
+
+
+def test_a_file_may_be_one_list_or_an_object_with_messages(run: Run, tmp_path: Path) -> None:
+    messages = [
+        {"role": "user", "content": "I moved to Oslo."},
+        {"role": "assistant", "content": "Nice."},
+    ]
+    whole, lines = tmp_path / "whole.json", tmp_path / "lines.jsonl"
+    whole.write_text(json.dumps({"model": "m", "messages": messages}, indent=2))
+    lines.write_text("\n".join(json.dumps({"messages": [one]}) for one in messages))
+    assert "2 remembered" in run("remember", str(whole), "--user", "ada").stdout
+    assert "2 known already" in run("remember", str(lines), "--user", "ada").stdout
+    whole.write_text(json.dumps(messages, indent=2))
+    assert "2 known already" in run("remember", str(whole), "--user", "ada").stdout

@@ -189,6 +189,20 @@ def test_a_message_is_known_by_its_id(memory: Memory) -> None:
     assert said(memory, session="s") == ["Yes.", "Yes."]
 
 
+def test_a_thought_is_not_what_was_said(memory: Memory) -> None:
+    answer = {"role": "assistant", "content": "<think>Perhaps a bicycle.</think>\n\nTake the tram."}
+    asked = {"role": "user", "content": "How do I get there?"}
+    memory.remember([asked, answer])
+    assert said(memory) == ["How do I get there?", "Take the tram."]
+    assert [turn.content for turn in memory.conversations.turns()] == [None, answer["content"]]
+    assert [hit.text for hit in memory.search("bicycle", mode="text")] == []
+    # Most clients leave the thought out when they send the history again.
+    told = {"role": "assistant", "content": "Take the tram."}
+    more = {"role": "user", "content": "Which one?"}
+    assert memory.remember([asked, told, more]).known == 2
+    assert memory.remember([asked, answer, more]).known == 3
+
+
 def test_messages_that_get_their_ids_later_are_the_same(memory: Memory) -> None:
     memory.remember(TALK[:3], session="s")
     numbered = [{**one, "id": str(n)} for n, one in enumerate(TALK)]

@@ -4,6 +4,7 @@ import asyncio
 import inspect
 import math
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta, timezone
 from operator import attrgetter
 from pathlib import Path
@@ -436,6 +437,35 @@ def test_whatever_is_given_is_refused_in_words_and_not_stored(
                 with pytest.raises(AgentclError):
                     call(*args, **named)
                 assert memory.store.journal.last_seq() == before, (verb, parameter.name, wrong)
+
+
+@pytest.mark.parametrize("room", VERBS)
+def test_a_number_of_thousands_of_digits_is_taken_or_refused_in_words(
+    memory: Memory, tmp_path: Path, room: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    much = 10**5_000
+    for verb, right in VERBS[room].items():
+        call = getattr(getattr(memory, room) if room else memory, verb)
+        for place, parameter in enumerate(inspect.signature(call).parameters.values()):
+            if parameter.name in CALLED | TRUTHS or parameter.kind is parameter.VAR_KEYWORD:
+                continue
+            for number in (much, -much, [much], {"n": much}):
+                args, named = list(right), {}
+                if parameter.kind is parameter.KEYWORD_ONLY or place >= len(right):
+                    named = {parameter.name: number}
+                else:
+                    args[place] = number
+                with suppress(AgentclError):
+                    call(*args, **named)
+
+
+@pytest.mark.parametrize("field", ["role", "content", "id", "name", "time", "tool_calls", "n"])
+def test_a_message_with_such_a_number_is_refused_in_words(memory: Memory, field: str) -> None:
+    message = {"role": "user", "content": "I moved to Oslo.", field: 10**5_000}
+    with pytest.raises(InvalidInput, match="message 1"):
+        memory.remember([message], user="ada", session="s")
+    assert memory.list(kind="turn", user="ada") == []
 
 
 @pytest.mark.parametrize("id", ["\ud800", 2**70, None, b"x"])

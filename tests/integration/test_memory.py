@@ -8,6 +8,7 @@ import pytest
 
 from agentcl import (
     ANY,
+    AsyncMemory,
     Document,
     Draft,
     EncoderMismatch,
@@ -304,6 +305,11 @@ def test_a_memory_that_is_copied_or_pickled_says_to_open_another(memory: Memory)
         for one in (memory, memory.scoped(user="ada")):
             with pytest.raises(TypeError, match=r"open Memory\("):
                 act(one)
+    for act in (pickle.dumps, copy.deepcopy):
+        rooms = (memory.lessons, memory.store, memory.graph, memory.scoped(user="ada").facts)
+        for held in (*rooms, memory.search, memory.episode("t"), AsyncMemory(memory.path).lessons):
+            with pytest.raises(TypeError, match=r"open Memory\("):
+                act(held)
 
 
 def test_a_closed_memory_says_so(tmp_path: Path) -> None:

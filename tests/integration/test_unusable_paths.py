@@ -1,13 +1,14 @@
 """A path that the system refuses, however it does, ends in an error of ours that names it."""
 
 import os
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
-from agentcl import AgentclError, InvalidInput, Memory
+from agentcl import AgentclError, InvalidInput, Memory, StoreUnavailable
 from agentcl.cli.main import main
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="links and limits of POSIX")
@@ -134,3 +135,14 @@ def test_a_file_that_cannot_be_looked_at_is_told_and_the_others_are_read(
     ended = CliRunner().invoke(main, words)
     assert (ended.exit_code, ended.output.splitlines()[0]) == (0, "2 added, 1 skipped")
     assert "notes/b.txt: cannot be read: File name too long" in ended.output
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_without_a_temporary_folder_who_only_reads_is_told_what_is_missing(
+    home: Path, place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(home / place))
+    with Memory(home / "memory", read_only=True) as memory:
+        with pytest.raises(StoreUnavailable, match="TMPDIR"):
+            memory.search("ferry")
+        assert [one.key for one in memory.list()] == ["u"]

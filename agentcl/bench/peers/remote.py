@@ -16,6 +16,7 @@ from agentcl.bench.baselines.items import ItemsById, searched
 from agentcl.errors import BaselineFailed, MissingPeer, ProcessFailed
 from agentcl.process import ChildProcess
 from agentcl.retrieval.encoders import Encoder
+from agentcl.text.parsing import parsed_json
 
 SERVING: Final = Path(__file__).parent / "serving.py"
 TIMEOUT_S: Final = 600.0  # some peers import for a minute, and index for minutes
@@ -176,7 +177,7 @@ class _Pipe:
                 f"baseline {self._name!r} ended with code {code} in {call}{self._last_words()}"
             )
         try:
-            message = json.loads(line)
+            message = parsed_json(line)
         except ValueError:
             message = None
         if not isinstance(message, dict):

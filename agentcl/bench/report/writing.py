@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
 from agentcl.bench.folder import RunFolder
 from agentcl.bench.report.chart import cost_charts, learning_chart
@@ -17,9 +20,14 @@ from agentcl.models.ledger import Prices
 from agentcl.text.saving import saving
 from agentcl.text.svg import STYLE, beside
 
+_COLUMNS: Final = (
+    "baseline", "seed", "number", "task", "family", "phase", "episode_seed", "score", "raw", "is_success",
+    "end", "memory_tokens", "wall_s",
+)  # fmt: skip
+
 
 def write_report(folder: RunFolder, *, prices: Prices | None = None) -> list[Path]:
-    """Write report.html, report.md, report.json and charts beside a run's rows; return their paths.
+    """Write report.html, report.md, report.json, episodes.csv and charts beside a run's rows; return their paths.
 
     A run that has not ended is reported as far as it is.
 
@@ -37,6 +45,7 @@ def write_report(folder: RunFolder, *, prices: Prices | None = None) -> list[Pat
         "report.html": report_page(summary, choose_episodes(folder)),
         "report.md": report_markdown(summary, pictures=list(charts)),
         "report.json": summary.to_json(),
+        "episodes.csv": episode_table(folder),
         **charts,
     }
     try:
@@ -74,6 +83,24 @@ def report_markdown(summary: Summary, *, pictures: list[str] | None = None) -> s
     """Return a report of a run as Markdown; `pictures` are names of files beside it."""
     sections = sections_of(summary)
     return fill("report.md.j2", title=title_of(summary), sections=sections, pictures=pictures or [])
+
+
+def episode_table(folder: RunFolder) -> str:
+    """Return a row of comma-separated values for each episode, without what was said in it.
+
+    A score is empty where the environment failed or nobody answered. Of questions the measures, such as
+    recall, stand in columns of their own.
+    """
+    rows = list(folder.rows())
+    measured = sorted({name for row in rows for name in row.measures})
+    written = io.StringIO()
+    table = csv.writer(written, lineterminator="\n")
+    table.writerow([*_COLUMNS, "steps", "tokens", *measured])
+    for row in rows:
+        values = [getattr(row, name) for name in _COLUMNS]
+        found = [row.measures.get(name) for name in measured]
+        table.writerow([*values, len(row.steps), row.tokens, *found])
+    return written.getvalue()
 
 
 def chart_files(summary: Summary) -> dict[str, str]:

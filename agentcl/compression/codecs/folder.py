@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agentcl.errors import InvalidInput, ModelChanged, ModelUnavailable
+from agentcl.text.parsing import parsed_json
 
 Floats = NDArray[np.float32]
 VERSION: Final = 1  # of what is computed from the files
@@ -62,7 +63,7 @@ class CodecFolder:
 
     def __init__(self, folder: Path) -> None:
         try:
-            held = json.loads((folder / "codec.json").read_text("utf-8"))
+            held = parsed_json((folder / "codec.json").read_text("utf-8"))
             if held.pop("version") != VERSION:
                 raise ValueError("another version of agentcl wrote it")
             self.about = About(**{**held, "sizes": tuple(held["sizes"])})

@@ -25,6 +25,7 @@ from agentcl.envs.base import Determinism, Observation, Oracle, Score, Split, Ta
 from agentcl.envs.engines import EngineEnvironment, Happened
 from agentcl.envs.requests import families_of, require_own, step_limit
 from agentcl.errors import InvalidInput, needs
+from agentcl.text.parsing import parsed_json
 
 NAME: Final = "tau-bench"
 FAMILIES: Final = ("airline", "retail")
@@ -104,7 +105,7 @@ class TauBenchEnvironment(EngineEnvironment):
         if call := _CALL.fullmatch(action):
             name = call[1]
             try:
-                arguments = json.loads(call[2])
+                arguments = parsed_json(call[2])
             except ValueError as error:
                 return Happened(f"the arguments of {name} are no JSON: {error}", 0.0, False)
         if name == _RESPOND and not isinstance(arguments.get("content"), str):

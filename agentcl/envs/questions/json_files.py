@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import json
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from typing import Any, NoReturn
 
 from agentcl.errors import InvalidInput
 from agentcl.text.json_values import fault_of_line
+from agentcl.text.parsing import parsed_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ def read_json(path: Path, *, layout: str) -> Json:
     """
     text = _read(path, layout)
     try:
-        return Json(json.loads(text), f"{path.name}: ", layout)
+        return Json(parsed_json(text), f"{path.name}: ", layout)
     except ValueError as error:
         raise _not_json(path, error, layout) from error
 
@@ -107,7 +107,7 @@ def read_rows(path: Path, *, layout: str) -> list[Json]:
         if not line.strip():
             continue
         try:
-            rows.append(Json(json.loads(line), f"{path.name}: line {number}", layout))
+            rows.append(Json(parsed_json(line), f"{path.name}: line {number}", layout))
         except ValueError as error:
             raise _not_json(path, error, layout, line=number) from error
     if not rows:

@@ -7,13 +7,13 @@ asked of one memory.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
 from agentcl.envs.questions.json_files import Json, read_rows
 from agentcl.envs.questions.records import Arrival, Question, QuestionStream
+from agentcl.text.parsing import parsed_json
 
 HOTPOTQA_LICENCE: Final = "CC BY-SA 4.0"
 MUSIQUE_LICENCE: Final = "CC BY 4.0"
@@ -141,7 +141,7 @@ def _answers(row: Json) -> list[str]:
     given = row.at("possible_answers")
     if isinstance(given.value, str):
         try:
-            given = Json(json.loads(given.value), given.place, given.layout)
+            given = Json(parsed_json(given.value), given.place, given.layout)
         except ValueError as error:
             raise given.refuse(f"is no list: {given.value[:40]!r}") from error
     return given.texts()

@@ -16,6 +16,7 @@ from typing import Any, Final, Literal, get_args
 
 from agentcl.errors import InvalidInput
 from agentcl.text.json_values import fault_of_line
+from agentcl.text.parsing import parsed_json
 from agentcl.text.saving import saving
 
 Delay = Literal["early", "late", ""]
@@ -164,7 +165,7 @@ def _written(value: str | Sequence[str] | frozenset[str] | datetime) -> str | Se
 
 def _parsed(line: str, here: str) -> Mapping[str, Any]:
     try:
-        fields = json.loads(line)
+        fields = parsed_json(line)
     except ValueError as error:
         raise InvalidInput(
             f"{here}: this is not JSON ({fault_of_line(error)}); the file may be cut short"

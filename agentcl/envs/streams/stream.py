@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from agentcl.envs.base import SPLITS, Task
 from agentcl.errors import LoadError
+from agentcl.text.parsing import parsed_json
 from agentcl.text.saving import save_text
 
 # Phases in which the memory may be read and never written.
@@ -122,7 +123,7 @@ def _item(line: str) -> StreamItem:
 
 def _parsed(line: str, kinds: Mapping[str, type]) -> dict[str, Any]:
     try:
-        found = json.loads(line)
+        found = parsed_json(line)
     except ValueError as error:
         raise ValueError(f"{line[:60]!r} is no JSON: {error}") from error
     if not isinstance(found, dict):

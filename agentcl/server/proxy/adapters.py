@@ -17,6 +17,7 @@ from agentcl.errors import ModelUnavailable, needs
 from agentcl.server.access import Access
 from agentcl.server.problems import Refused
 from agentcl.server.proxy.upstream import Headers, Upstream, passed_back
+from agentcl.text.parsing import parsed_json
 
 with needs("the server", "serve"):
     import httpx
@@ -162,7 +163,7 @@ def _listed(response: httpx.Response) -> list[Mapping[str, Any]]:
     if response.status_code != httpx.codes.OK or len(response.content) > _MOST:
         return []
     try:
-        told = response.json()
+        told = parsed_json(response.content)
     except ValueError:
         return []
     data = told.get("data") if isinstance(told, dict) else None

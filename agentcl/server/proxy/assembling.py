@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, Protocol
+
+from agentcl.text.parsing import parsed_json
 
 MOST: Final = (
     16 * 1024 * 1024
@@ -226,7 +227,7 @@ def _add_calls(held: dict[int, dict[str, Any]], calls: list[Any]) -> None:
 def _object(data: bytes) -> dict[str, Any]:
     """Return a JSON object; empty if it is none."""
     try:
-        found = json.loads(data)
-    except (ValueError, RecursionError):
+        found = parsed_json(data)
+    except ValueError:
         return {}
     return found if isinstance(found, dict) else {}

@@ -37,6 +37,27 @@ _PROBLEM: Final = {
     "description": "A problem document (RFC 9457).",
     "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
 }
+# What a key that is bound to somebody reaches by the server's own key: what is computed from a request alone ...
+_COMPUTED: Final = frozenset(
+    [
+        "audio",
+        "chat",
+        "classify",
+        "completions",
+        "conversations",
+        "detokenize",
+        "embeddings",
+        "images",
+        "messages",
+        "moderations",
+        "pooling",
+        "rerank",
+        "responses",
+        "score",
+        "tokenize",
+    ]
+)
+_BY_ID: Final = frozenset(["conversations", "responses"])  # ... and what came of that, by its id
 _WAIT_S: Final = 10.0  # for an exchange to be stored whose outcome is reported
 
 
@@ -159,6 +180,8 @@ def add_to(app: FastAPI, parts: Parts) -> None:
                 403, f"/v1/{path} is for who runs the model's server, and does not pass the proxy"
             )
         access: Access = request.scope["agentcl.access"]
+        if access.key and access.scope and upstream.lends_key(request.scope["headers"]):
+            _refuse_account(request.method, path)
         if request.method == "GET" and path == "models":
             return await list_models(
                 upstream, access, request.scope["headers"], request.scope["query_string"]
@@ -168,6 +191,21 @@ def add_to(app: FastAPI, parts: Parts) -> None:
         return Passing(upstream, request, await run_in_threadpool(passed_on, body, kind, access))
 
     app.include_router(rest)
+
+
+def _refuse_account(method: str, path: str) -> None:
+    """Refuse what lies in the account of the server's own key: its files and lists are of all users. Raises Refused.
+
+    Answers that a model's server keeps are asked for by ids that nobody guesses.
+    """
+    first, _, id = path.strip("/").partition("/")
+    is_known = method == "GET" if first == "models" else first in _BY_ID and bool(id)
+    if not is_known and not (method == "POST" and first in _COMPUTED):
+        raise Refused(
+            403,
+            f"{method} /v1/{path} reaches what all users of this server have at the model's: send a key of your own for "
+            "that as authorization, and the one for this server as x-agentcl-key",
+        )
 
 
 async def _over(ended: asyncio.Event, seconds: float) -> None:

@@ -77,6 +77,15 @@ class Upstream:
             follow_redirects=False,
         )
 
+    def lends_key(self, headers: Iterable[tuple[bytes, bytes]]) -> bool:
+        """Return whether a request with these headers goes on with the server's own key: it brings none for the model."""
+        dropped = _named(headers)
+        brought = any(
+            name == b"authorization" and name not in dropped and not _KEY.search(value)
+            for name, value in headers
+        )
+        return bool(self._key) and not brought
+
     async def close(self) -> None:
         """Close the client."""
         if self._open is not None:
@@ -139,15 +148,12 @@ class Upstream:
 
     def _sent(self, headers: Iterable[tuple[bytes, bytes]]) -> Iterator[tuple[bytes, bytes]]:
         """Yield the headers that go on. A key of ours never does; the server's own key may take its place."""
-        has_key = False
         dropped = _OF_THE_WAY | _OURS | _named(headers)
         for name, value in headers:
-            if name in dropped or name.startswith(_PREFIX) or _KEY.search(value):
-                continue
-            has_key = has_key or name == b"authorization"
-            yield name, value
+            if not (name in dropped or name.startswith(_PREFIX) or _KEY.search(value)):
+                yield name, value
         yield b"accept-encoding", b"identity"  # so that what passes can be read
-        if self._key and not has_key:
+        if self.lends_key(headers):
             yield b"authorization", b"Bearer " + self._key.encode()
 
 

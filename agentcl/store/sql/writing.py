@@ -36,7 +36,6 @@ NAMES: Final = (
     "id, version, op, kind, scope, created_at, valid_from, valid_to, key, sources, body, metadata,"
     " content_hash, checksum"
 )
-_BODY: Final = NAMES.replace(" ", "").split(",").index("body")
 MARKS: Final = ", ".join("?" * 14)
 FOREIGN: Final = 2  # in the place of 1, "came with the record", and 0, "made by the encoder here"
 _CHUNK: Final = 200  # rows made at a time: few enough to be gone before the garbage collector looks
@@ -244,9 +243,6 @@ class SqlWriting(Writing):
 
     def _append(self, record: Record, vector: bytes | None, is_given: bool) -> None:
         values, _ = self._encoded(record, id=record.id, version=record.version)
-        # What could not be read again is not written.
-        if wrong := misfit(record.kind, json.loads(str(values[_BODY]))):
-            raise InvalidInput(f"{wrong}; nothing was stored")
         self._attach(self._insert(values), record.id, record.sources, vector, is_given)
 
     def _encoded(
@@ -273,6 +269,9 @@ class SqlWriting(Writing):
             sources, body = _json_of_ids(record.sources), body_json(record)
         except (TypeError, ValueError) as error:
             raise InvalidInput(f"this {kind} cannot be kept as JSON: {error}") from error
+        # What could not be read again is not written.
+        if wrong := misfit(kind, json.loads(body)):
+            raise InvalidInput(f"{wrong}; nothing was stored")
         header = (id, version, "put", kind, *fields_of(scope), *times)
         digest = checksum(header, sources, body, metadata, hash)
         scope_id = self._scope_id(scope)

@@ -45,6 +45,7 @@ _FLUSH_S: Final = 0.5  # between two times that a long work moves the WAL into t
 _LOOK_S: Final = 0.004
 # What readers share is a file, too
 _NO_ROOM: Final = ("SQLITE_IOERR_SHMOPEN", "SQLITE_IOERR_SHMSIZE", "SQLITE_IOERR_SHMMAP")
+_SQLITES: Final = (sqlite3.Error, UnicodeDecodeError)  # SQLite quotes what it cannot read
 _BROKEN: Final = "*** in database"  # begins what SQLite says of pages
 _PAUSE_S: Final = 0.02  # between two looks whether somebody is still in the way
 _BRIEF_MS: Final = 20
@@ -313,8 +314,9 @@ class Database:
             raise MemoryClosed(f"the memory at {self.path.parent} is closed")
         held = self._pool.borrowed()
         try:
-            with self._errors():
-                yield held or self._pool.take()
+            yield held or self._pool.take()
+        except _SQLITES as error:  # not by `_errors`, one manager more for each read
+            raise self._ours(error) from error
         finally:
             if held is None:
                 self._pool.give_back()
@@ -324,10 +326,13 @@ class Database:
         """Turn SQLite's errors into ours."""
         try:
             yield
-        except sqlite3.Error as error:
-            raise translate(error, self.path, remedy=self._remedy) from error
-        except UnicodeDecodeError as error:  # SQLite quotes what it cannot read
-            raise StoreCorrupt(f"{self.path} is damaged ({error}). {self._remedy}") from error
+        except _SQLITES as error:
+            raise self._ours(error) from error
+
+    def _ours(self, error: sqlite3.Error | UnicodeDecodeError) -> AgentclError:
+        if isinstance(error, sqlite3.Error):
+            return translate(error, self.path, remedy=self._remedy)
+        return StoreCorrupt(f"{self.path} is damaged ({error}). {self._remedy}")
 
     def _open(self) -> None:
         if self.path.is_dir():

@@ -37,6 +37,19 @@ _TEXTS: Final = st.text(st.characters(blacklist_categories=["Cs"], blacklist_cha
 class ContentContract(StoreCase):
     """Records are found by key, scope and content; scopes are walls, and vectors come back exactly."""
 
+    def test_what_could_not_be_read_again_is_not_written(self, store: Store) -> None:
+        held: Any
+        (held,) = self.add(store, document("one"))
+        wrong: Any = 5
+        both = [document("two"), replace(document("three"), title=wrong)]
+        with pytest.raises(InvalidInput, match="title of a document"), store.writing() as writing:
+            writing.create(replace(document("two"), title=wrong))
+        with pytest.raises(InvalidInput, match="title of a document"), store.writing() as writing:
+            writing.create_many(both, {}, count=2)
+        with pytest.raises(InvalidInput, match="title of a document"), store.writing() as writing:
+            writing.revise(replace(held, title=wrong))
+        assert self.texts(store) == ["one"]
+
     # Keys
 
     def test_one_live_record_of_a_kind_and_scope_has_a_key(self, store: Store) -> None:

@@ -257,6 +257,18 @@ def test_an_environment_that_breaks_is_counted_apart(
     assert not any(row.learned for row in failed)
 
 
+def test_an_environment_that_does_not_close_loses_no_episode(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(DOMAINS))
+    tables = changed(
+        tasks={"domain": "odd_domains:Odd", "options": {"way": "stuck"}, "episodes": 2}
+    )
+    rows = list(run(tmp_path / "run", tables).rows())
+    assert rows
+    assert all(row.score is not None for row in rows)
+
+
 @pytest.mark.parametrize(("way", "said"), [("die", "exit status 3"), ("hang", "did not answer")])
 def test_an_environment_of_its_own_process_may_die_or_hang(
     way: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -186,7 +186,7 @@ def test_matrices_are_heat_tables(tmp_path: Path) -> None:
 
 def test_charts_are_files_of_their_own_that_name_every_baseline(tmp_path: Path) -> None:
     folder = folder_of(tmp_path / "run", RUNS["two seeds"])
-    charts = write_report(folder)[3:]
+    charts = write_report(folder)[4:]
     assert [path.name for path in charts] == ["curves.svg", "costs.svg"]
     for path in charts:
         root = ET.parse(path).getroot()

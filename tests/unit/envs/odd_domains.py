@@ -55,5 +55,7 @@ class OddEnvironment(IncidentEnvironment):
 
     def close(self) -> None:
         super().close()
+        if self.way == "stuck":
+            raise RuntimeError("the door is stuck")
         if self.note and self.way == "close":
             Path(self.note).write_text("closed")

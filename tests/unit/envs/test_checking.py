@@ -2,7 +2,9 @@
 
 import math
 import random
+import sys
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -112,7 +114,7 @@ def test_domains_are_opened_by_name_or_refused() -> None:
     for name, words in (
         ("chess", "choose one of .*incidents"),
         ("incidence", "did you mean 'incidents'"),
-        ("no.such:Domain", "cannot be opened"),
+        ("no.such:Domain", "there is no module 'no' in .*PYTHONPATH"),
         ("agentcl.envs.domains.incidents.domain:Nothing", "cannot be opened"),
         (
             "agentcl.envs.domains.incidents.domain:IncidentEnvironment",
@@ -134,3 +136,19 @@ def test_the_command_line_checks_and_plays() -> None:
     assert "incidents: remedy, needs" in runner.invoke(main, ["envs", "list"]).output
     refused = runner.invoke(main, ["envs", "play", "incidents", "--policy", "wise"])
     assert refused.exit_code == 1
+
+
+def test_a_module_of_the_working_folder_is_found_and_hides_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    domain = "from agentcl.envs import open_domain\n\n\ndef Mine():\n    return open_domain('incidents')\n"
+    (tmp_path / "lying_here.py").write_text(domain)
+    (tmp_path / "json.py").write_text("raise RuntimeError('hides the real one')\n")
+    (tmp_path / "lacking.py").write_text("import nowhere_installed\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.path", [one for one in sys.path if one])
+    assert open_domain("lying_here:Mine").name == "incidents"
+    assert sys.path[-1] == str(tmp_path)
+    with pytest.raises(InvalidInput, match="No module named 'nowhere_installed'"):
+        open_domain("lacking:Mine")
+    monkeypatch.delitem(sys.modules, "lying_here")

@@ -102,6 +102,27 @@ def test_theirs_is_described_played_and_scored() -> None:
     assert environment.score().value == 0
 
 
+class Bare:
+    """Like Gymnasium's environments, and none of them: it has no `close`."""
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[int, dict[str, Any]]:
+        return 0, {}
+
+    def step(self, action: int) -> tuple[int, float, bool, bool, dict[str, Any]]:
+        return 1, 1.0, True, False, {}
+
+
+def test_a_class_that_is_only_like_theirs_will_do() -> None:
+    environment = lake(lambda task: Bare())
+    environment.reset(LAKE, seed=0)
+    assert environment.step("down").terminated
+    assert environment.score().is_success
+    environment.reset(Task("lake", "still", 1), seed=0)  # another task: the engine is let go
+    environment.close()
+
+
 def test_a_limit_of_theirs_truncates() -> None:
     environment = lake(lambda task: gymnasium.make("FrozenLake-v1", max_episode_steps=2))
     environment.reset(LAKE, seed=0)

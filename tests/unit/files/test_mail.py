@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from agentcl import LoadError
-from agentcl.files import Source, load
+from agentcl.files import Skipped, Source, load
 from agentcl.files.limits import ReadLimits
 from agentcl.files.mail import parse_mail
 
@@ -61,6 +61,32 @@ def test_a_charset_that_is_wrong_or_unknown_loses_no_message(tmp_path: Path) -> 
     ):
         raw = f"Subject: a\r\nContent-Type: text/plain; charset={charset}\r\n\r\ncaf\xe9"
         assert shown in read(tmp_path, raw.encode("latin-1")).text
+
+
+@pytest.mark.parametrize("suffix", [".mht", ".mhtml"])
+def test_a_page_that_a_browser_saved_as_a_message_is_read(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"page{suffix}"
+    path.write_bytes(
+        b"From: <Saved by a browser>\r\nSubject: =?utf-8?q?F=C3=A4hre?=\r\nMIME-Version: 1.0\r\n"
+        b"Content-Type: multipart/related; boundary=b\r\n\r\n--b\r\n"
+        b"Content-Type: text/html; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n"
+        b"<p>The fer=\r\nry leaves.</p><p style=3D'display:none'>Not this.</p>\r\n--b--\r\n"
+    )
+    (source,) = load(path)
+    assert source.title == "F\u00e4hre"
+    assert source.text.endswith("\n\nThe ferry leaves.")
+
+
+def test_a_mailbox_is_named_as_what_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "old.mbox"
+    path.write_text(
+        "From a@x Mon Mar  2 10:00:00 2026\nSubject: =?utf-8?q?F=C3=A4hre?=\n\nSeven.\n"
+    )
+    with pytest.raises(LoadError, match=r"mailbox.*save each of its messages as \.eml"):
+        list(load(path))
+    skipped: list[Skipped] = []
+    assert list(load(tmp_path, skipped=skipped)) == []
+    assert "mailbox" in skipped[0].reason
 
 
 def test_what_is_no_message_is_refused(tmp_path: Path) -> None:

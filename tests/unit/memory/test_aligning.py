@@ -27,6 +27,12 @@ def fits(held: str, coming: str) -> list[int | None]:
     return align(script(places(held, range(len(held)))), asked)
 
 
+def test_a_thought_is_no_part_of_what_is_compared() -> None:
+    answer = place("assistant", "", "Take the tram.", None, "")
+    assert place("assistant", "", "<think>Or a boat?</think>\n\nTake the tram.", None, "") == answer
+    assert place("user", "", "<think>Or a boat?</think>\n\nTake the tram.", None, "") != answer
+
+
 @pytest.mark.parametrize(
     ("held", "coming", "expected"),
     [

@@ -27,6 +27,17 @@ def test_a_message_is_kept_as_it_came() -> None:
     assert said == Said(role="assistant", text="好的明天见。", name="Ilka", message="m-1")
 
 
+def test_a_thought_before_an_answer_is_kept_and_not_read_out() -> None:
+    whole = "<think>She may mean Oslo.</think>\n\nDrain it."
+    said = one({"role": "assistant", "content": whole})
+    assert said == Said(role="assistant", text="Drain it.", content=whole)
+    parts = [{"type": "text", "text": whole}]
+    said = one({"role": "assistant", "content": parts})
+    assert said == Said(role="assistant", text="Drain it.", content=parts)
+    assert one({"role": "assistant", "content": "<think>cut o"}).text == ""
+    assert one({"role": "user", "content": whole}) == Said(role="user", text=whole)
+
+
 def test_calls_of_tools_and_their_results_stay_what_they_are() -> None:
     call = {"id": "c1", "type": "function", "function": {"name": "seek", "arguments": '{"a": 1}'}}
     asked, told = read_messages([

@@ -75,3 +75,10 @@ def test_a_file_that_begins_with_a_byte_order_mark_is_read(tmp_path: Path) -> No
 def test_an_empty_variable_counts_as_absent(tmp_path: Path) -> None:
     settings = resolve({}, environment={"AGENTCL_ENCODER": ""}, start=tmp_path)
     assert settings["encoder"].origin == "default"
+
+
+@pytest.mark.parametrize("value", ["[" * 100_000, "9" * 5_000, '"'])
+def test_a_file_that_is_no_toml_is_one_error_that_names_it(tmp_path: Path, value: str) -> None:
+    (tmp_path / "agentcl.toml").write_text(f"busy_timeout_s = {value}\n")
+    with pytest.raises(ConfigError, match=r"agentcl\.toml is not valid TOML"):
+        resolve({}, environment={}, start=tmp_path)

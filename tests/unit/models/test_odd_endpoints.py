@@ -177,6 +177,61 @@ def test_a_refusal_names_a_part_in_many_ways(serve: Serve, answer: Answer) -> No
     assert len(server.bodies) == 2
 
 
+def test_where_no_limit_of_tokens_is_taken_none_is_sent(serve: Serve) -> None:
+    names = ("max_tokens", "max_completion_tokens")
+
+    def answering(body: dict[str, Any]) -> Answer:
+        found = [name for name in names if name in body]
+        return refused(f"Unrecognized request argument supplied: {found[0]}") if found else said()
+
+    server = serve(answering)
+    model = chat(server)
+    assert model.chat(ASK).text == "at seven"
+    assert model.chat(ASK).text == "at seven"
+    assert len(server.bodies) == 4
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        refused("System role not supported"),
+        refused("Unsupported value: 'messages[0].role' does not support 'system' with this model.",
+                param="messages[0].role", code="unsupported_value"),
+        refused("Developer instruction is not enabled for models/gemma-3-27b-it"),
+        refused("Only user and assistant roles are supported!"),
+        refused("Conversation roles must alternate user/assistant/user/assistant/..."),
+        refused("invalid message role: system", status=422),
+    ],
+)  # fmt: skip
+def test_a_server_without_a_system_role_is_noticed_once_and_told_by_the_user(
+    serve: Serve, answer: Answer
+) -> None:
+    pytest.importorskip("jsonschema")
+    server = serve(
+        lambda body: (
+            answer
+            if any(one["role"] == "system" for one in body["messages"])
+            else said('{"hour": 7}')
+        )
+    )
+    model = chat(server)
+    messages = [Message("system", "Be brief."), *ASK]
+    for _ in range(2):
+        assert ask_object(model, messages, schema=SCHEMA).value == {"hour": 7}
+    assert len(server.bodies) == 3
+    assert server.bodies[-1]["response_format"]["type"] == "json_schema"
+    assert server.bodies[-1]["messages"] == [
+        {"role": "user", "content": f"Be brief.\n\n{ASK[0].content}"}
+    ]
+
+
+def test_a_refusal_of_a_text_about_systems_is_an_error(serve: Serve) -> None:
+    server = serve(lambda body: refused("Invalid content: our system is not allowed to read this"))
+    with pytest.raises(RequestRefused, match="not allowed"):
+        chat(server).chat([Message("system", "Be brief."), *ASK])
+    assert len(server.bodies) == 1
+
+
 @pytest.mark.parametrize(
     "message",
     [

@@ -127,6 +127,13 @@ def test_an_answer_that_a_server_takes_for_reasoning_is_one_where_it_is_marked()
         'maybe {"hour": 6}</think>\n```json\n{"hour": 7}\n```',
         '{"hour": 7} {"note": "that is all"}',
         '{"hour": 7, "why": "<think>"}',
+        '[{"hour": 7}]',
+        '{"answer": {"hour": 7}}',
+        '{"name": "answer", "arguments": {"hour": 7}}',
+        '<tool_call>\n{"name": "answer", "arguments": "{\\"hour\\": 7}"}\n</tool_call>',
+        '"{\\"hour\\": 7}"',
+        '{"hour": 7, "why": ["it is early",],}',
+        '{"why": "a, }", "hour": 7,\n}',
     ],
 )
 def test_the_last_value_that_fits_is_found_in_one_call(text: str) -> None:
@@ -153,6 +160,22 @@ def test_what_was_only_thought_of_when_it_was_cut_off_is_no_object(cut: Reply) -
     assert model.asked[1][1].max_tokens == 8192
     with pytest.raises(SchemaViolation, match="max_tokens"):
         ask_object(Thinker(cut, cut), ASK, schema=SCHEMA)
+
+
+@pytest.mark.parametrize(
+    "text", ['{"hour": "seven"}', '{"day": {"of": {"it": {"hour": 7}}}}', "[7]"]
+)
+def test_a_value_far_within_another_is_no_answer(text: str) -> None:
+    pytest.importorskip("jsonschema")
+    model = Thinker(reply(text), reply('{"hour": 8}'))
+    assert ask_object(model, ASK, schema=SCHEMA).value == {"hour": 8}
+
+
+def test_where_nothing_is_required_no_part_is_taken_for_the_whole() -> None:
+    pytest.importorskip("jsonschema")
+    schema = {"type": "object", "properties": {"hour": {"type": "integer"}}}
+    model = Thinker(reply('{"hour": {"early": 7}}'), reply('{"hour": 8}'))
+    assert ask_object(model, ASK, schema=schema).value == {"hour": 8}
 
 
 def test_a_part_of_an_object_that_was_cut_off_is_no_object() -> None:

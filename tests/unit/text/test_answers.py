@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agentcl.text.answers import final_answer, spoken, without_thoughts
+from agentcl.text.answers import final_answer, said_aloud, spoken, without_thoughts
 
 
 @pytest.mark.parametrize(
@@ -35,7 +35,16 @@ from agentcl.text.answers import final_answer, spoken, without_thoughts
         "**Thought:** it is slow.\n**Action:** drain Tavon",
         "Thought: it is slow.\n\ndrain Tavon",
         "<think>Thought: x\nAction: pause Tavon</think>Action: drain Tavon",
+        "Thought\uff1apause Tavon would be too weak.\nAction\uff1adrain Tavon",  # as Chinese keyboards write it
+        "Thought 1: pause Tavon?\nAction 1: drain Tavon\nObservation 1: done.\nAction 2: pause Tavon",
+        "### Thought\npause Tavon is too weak\n\n### Action\ndrain Tavon",
+        "**Thought**\npause Tavon is too weak\n**Action**\ndrain Tavon",
+        "analysispause Tavon? no.assistantfinaldrain Tavon",
+        "<antThinking>pause Tavon?</antThinking>drain Tavon",
+        "<inner_monologue>pause Tavon?</inner_monologue>\ndrain Tavon",
+        "< think >pause Tavon?</ think >drain Tavon",
         "Final Answer: drain Tavon",
+        "Final Answer\uff1adrain Tavon",
         "**Answer:** drain Tavon",
         "<answer>drain Tavon</answer>",
         "<think>x</think><answer>\ndrain Tavon\n</answer>",
@@ -83,6 +92,33 @@ def test_who_only_thought_said_nothing(text: str) -> None:
 def test_words_about_thinking_are_no_marks(text: str) -> None:
     assert without_thoughts(text) == text
     assert final_answer(text) == text.rstrip(".")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<think>She means Oslo.</think>\n\nDrain it.",
+        "\n<think>\n</think>\nDrain it.",
+        "She means Oslo.\n</think>\n\nDrain it.",
+        "[THINK]She means Oslo.[/THINK]Drain it.",
+        "<|channel|>analysis<|message|>Oslo.<|end|><|start|>assistant<|channel|>final<|message|>Drain it.",
+    ],
+)
+def test_aloud_is_said_what_follows_a_thought(text: str) -> None:
+    assert said_aloud(text) == "Drain it."
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Drain it.\n",
+        "Qwen begins a thought with <think> and ends it with </think>, which you cut out.",
+        "The template is:\n```\n<think>\n```\nwithout an end.",
+        "Thought: the ferry is late.",
+    ],
+)
+def test_who_speaks_about_marks_says_all_of_it(text: str) -> None:
+    assert said_aloud(text) == text
 
 
 @given(st.text(alphabet=st.characters(exclude_characters="<>[]◁▷|:"), max_size=80))

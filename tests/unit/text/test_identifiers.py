@@ -18,6 +18,7 @@ def alike(query: str, text: str) -> float:
         "user-auth-service", "AB-1203", "550e8400-e29b-41d4-a716-446655440000", "/etc/tide/harbour.conf",
         "C:\\tide\\harbour.ini", "mara.lind@example.org", "--dry-run", "-p", "C++", "C#", ".env", "$HOME", "#12",
         "1,234.50", "std::vector", "https://example.org/a?b=1", "feature/tide-table-2", "0x1f4-ab", "größe_max",
+        "10^6", "queue->drain", "DE89 3704 0044 0532 0130 00",
     ],
 )  # fmt: skip
 def test_an_identifier_is_one_in_a_sentence_too_whatever_punctuation_is_around_it(
@@ -49,6 +50,11 @@ def test_an_identifier_is_one_in_a_sentence_too_whatever_punctuation_is_around_i
         ("20240503", "2024-05-03", "2024-03-05"),
         ("5551234567", "555-123-4567", "555-456-1237"),
         ("AB\u20111203", "AB-1203", "AB-1302"),
+        ("12%", "12%", "12"),
+        ("10^6", "10^6", "6^10"),
+        ("queue->drain", "queue->drain", "drain->queue"),
+        ("DE89 3704 0044 0532 0130 00", "DE89370400440532013000", "DE98370400440532013000"),
+        ("DE89370400440532013000", "DE89 3704 0044 0532 0130 00", "DE98 3704 0044 0532 0130 00"),
         ("\uff11\uff0e\uff11\uff10", "1.10", "1.1"),
         ("版本1.10", "版本 1.10", "版本 11.0"),
     ],

@@ -42,6 +42,8 @@ def test_a_value_is_found_wherever_it_stands(text: str) -> None:
         ('"ready"', ["ready"]),
         ("```json\n7\n```", [7]),
         ('{"a": "one\nline"}', [{"a": "one\nline"}]),
+        ('{"a": ["one\nline"], "b": []}', [{"a": ["one\nline"], "b": []}]),
+        ('Of ["a sort\nof" {"a": 1}', [{"a": 1}]),
         ("", []),
         ("at seven", []),
         ("{'a': 1}", []),

@@ -17,6 +17,7 @@ from agentcl.envs.domains.excytin.mysql import MySqlBackend
 from agentcl.envs.domains.excytin.sql import SqlBackend, SqliteBackend, image_of
 from agentcl.envs.domains.excytin.tables import load_tables, read_gzip
 from agentcl.errors import InvalidInput, LoadError
+from agentcl.text.parsing import parsed_json
 
 NAME: Final = "excytin-lite"
 FULL_NAME: Final = "excytin-server"
@@ -90,7 +91,7 @@ class ExcytinFolder:
     def _load(self, incident: str, upstream: _Upstream) -> tuple[Case, ...]:
         path = self._path / "questions" / upstream / f"{incident}.json.gz"
         try:
-            rows = json.loads(read_gzip(path))
+            rows = parsed_json(read_gzip(path))
         except ValueError as error:
             raise LoadError(f"{path} is no JSON: {error}") from error
         if not isinstance(rows, list):

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from agentcl.envs.domains.excytin.sql import SqlTable
 from agentcl.errors import LoadError
+from agentcl.text.parsing import parsed_json
 
 # What the JSON of an entity calls its parts, by its type, and their columns here where these are called
 # otherwise. Names follow those of Microsoft's AlertEvidence where it has the same; the rest is kept in
@@ -99,7 +100,7 @@ def _table(path: Path, name: str, needed: tuple[str, ...]) -> SqlTable:
     rows: list[dict[str, Any]] = []
     for number, line in enumerate(read_gzip(path).splitlines(), 1):
         try:
-            row = json.loads(line)
+            row = parsed_json(line)
         except ValueError as error:
             raise LoadError(f"line {number} of {path} is no JSON: {error}") from error
         missing = [c for c in needed if c not in row] if isinstance(row, dict) else [*needed]
@@ -119,7 +120,7 @@ def _table(path: Path, name: str, needed: tuple[str, ...]) -> SqlTable:
 
 def _entities(text: str, alert: str) -> Iterator[dict[str, Any]]:
     try:
-        found = json.loads(text or "[]")
+        found = parsed_json(text or "[]")
     except ValueError as error:
         raise LoadError(f"the entities of alert {alert} are no JSON: {error}") from error
     if not isinstance(found, list):

@@ -226,6 +226,49 @@ def test_a_key_of_ours_never_goes_upstream(memory: Memory, keys: Keys) -> None:
     assert secret not in str(upstream.asked)
 
 
+LISTED = [
+    ("GET", "files"), ("GET", "files/file-1/content"), ("POST", "files"), ("GET", "chat/completions"), ("GET", "batches"),
+    ("POST", "batches"), ("GET", "fine_tuning/jobs"), ("DELETE", "models/ft-1"), ("GET", "vector_stores"), ("GET", "responses"),
+    ("GET", "threads/1/messages"), ("POST", "realtime/client_secrets"), ("GET", "/files/"), ("GET", "%66iles"),
+]  # fmt: skip
+COMPUTED = [
+    ("GET", "models"), ("GET", "models/scripted"), ("POST", "embeddings"), ("POST", "audio/transcriptions"),
+    ("GET", "responses/resp_1"), ("POST", "responses/resp_1/cancel"), ("POST", "rerank"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("method", "path"), LISTED)
+def test_a_bound_key_reaches_nothing_of_the_account_behind_the_servers_own(
+    memory: Memory, keys: Keys, method: str, path: str
+) -> None:
+    """What lies there is of all users: their files, their stored chats."""
+    bound, _ = keys.add(scope={"user": "ada"})
+    free, _ = keys.add()
+    upstream = Upstream([document({"data": []})])
+    with proxied(memory, upstream, keys=keys, upstream_key="sk-server") as client:
+        for headers in (
+            {"x-agentcl-key": bound}, {"authorization": f"Bearer {bound}"},
+            {"x-agentcl-key": bound, "authorization": "Bearer sk-mine", "connection": "authorization"},
+        ):  # fmt: skip
+            assert client.request(method, f"/v1/{path}", headers=headers).status_code == 403
+        assert upstream.asked == []
+        for headers in (
+            {"x-agentcl-key": bound, "authorization": "Bearer sk-mine"}, {"x-agentcl-key": free},
+        ):  # fmt: skip
+            assert client.request(method, f"/v1/{path}", headers=headers).status_code == 200
+
+
+@pytest.mark.parametrize(("method", "path"), COMPUTED)
+def test_a_bound_key_has_all_that_is_computed_for_it(
+    memory: Memory, keys: Keys, method: str, path: str
+) -> None:
+    bound, _ = keys.add(scope={"user": "ada"})
+    upstream = Upstream([document({"data": []})])
+    with proxied(memory, upstream, keys=keys, upstream_key="sk-server") as client:
+        answer = client.request(method, f"/v1/{path}", headers={"x-agentcl-key": bound})
+    assert answer.status_code == 200
+
+
 def test_without_keys_the_authorization_is_the_models(memory: Memory) -> None:
     upstream = Upstream([document({})])
     with proxied(memory, upstream, upstream_key="sk-server") as client:
