@@ -174,7 +174,7 @@ class Elsewhere:
 
 
 @needs_reader
-@pytest.mark.parametrize("count", [1, 40])
+@pytest.mark.parametrize("count", [1, 60])
 def test_an_encoder_out_of_reach_leaves_the_words(tmp_path: Path, count: int) -> None:
     encoder = Elsewhere()
     with Memory(tmp_path, encoder=encoder) as memory:

@@ -84,7 +84,7 @@ def train(found: Situations, *, epochs: int, rate: float, seed: int) -> tuple[An
     of_steps = get_ema_multi_avg_fn(DECAY)  # type: ignore[no-untyped-call]
     averaged = AveragedModel(layers, multi_avg_fn=of_steps)
     optimiser = torch.optim.AdamW(layers.parameters(), lr=rate, weight_decay=0.02)
-    each = len(texts) // TEXTS
+    each = -(-len(texts) // TEXTS)
     for epoch in range(epochs):
         rng.shuffle(texts)
         started, losses = time.monotonic(), 0.0

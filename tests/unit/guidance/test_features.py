@@ -33,6 +33,7 @@ def numbers(whens: list[str], text: str, *, like: float = 0.5) -> np.ndarray:
         whole=np.full(count, like, np.float32),
         parts=np.full((count, len(sentences(text))), like, np.float32),
         read=np.linspace(0, 1, count, dtype=np.float32),
+        meeting=np.full((count, 1 + len(sentences(text))), like, np.float32),
     )
 
 
@@ -93,7 +94,12 @@ def test_the_decision_is_a_probability_and_rises_with_what_was_read() -> None:
 
 
 def one_by_one(
-    whens: list[str], text: str, whole: np.ndarray, parts: np.ndarray, read: np.ndarray
+    whens: list[str],
+    text: str,
+    whole: np.ndarray,
+    parts: np.ndarray,
+    read: np.ndarray,
+    meeting: np.ndarray,
 ) -> list[list[float]]:
     """Return the features as each is defined, lesson by lesson."""
     told, rows = sentences(text), []
@@ -103,7 +109,7 @@ def one_by_one(
         needed, best = set(content(when)), int(parts[at].argmax())
         order = sorted(parts[at], reverse=True)
         standing = []
-        for values in (likeness, [*read]):
+        for values in (likeness, [*read], [max(row) for row in meeting]):
             rivals = values[:at] + values[at + 1 :]
             above = sum(one > values[at] for one in values)
             ahead = values[at] - max(rivals) if rivals else 1
@@ -124,6 +130,8 @@ def one_by_one(
             + [len(needed), len(needed & words[0]), len(numbers)]
             + [is_negative[0] != is_negative[1], len(told), np.log1p(len(text))]
             + [*standing[0], spread, *standing[1]]
+            + [max(meeting[at]), meeting[at, 0], sorted(meeting[at])[-2], meeting[at, -1]]
+            + standing[2]
         )
     return rows
 
@@ -137,7 +145,8 @@ def test_features_of_all_lessons_at_once_are_those_of_each(seed: int, count: int
     text = " ".join(f"{one}." for one in told)
     whole, read = draw.integers(0, 9, (2, count)).astype(np.float32) / 8  # some are the same
     parts = draw.integers(0, 9, (count, len(told))).astype(np.float32) / 8
-    given_parts = {"whole": whole, "parts": parts, "read": read}
+    meeting = draw.integers(0, 9, (count, 1 + len(told))).astype(np.float32) / 8
+    given_parts = {"whole": whole, "parts": parts, "read": read, "meeting": meeting}
     found = features([When.of(when) for when in whens], Seen.of(text), **given_parts)
-    expected = one_by_one(whens, text, whole, parts, read)
+    expected = one_by_one(whens, text, whole, parts, read, meeting)
     assert found == pytest.approx(np.asarray(expected, np.float32), abs=1e-5)
