@@ -20,7 +20,7 @@ from agentcl.store import Episode, Usage
 pytest.importorskip("torch")
 REFUND = "When a customer asks for a refund, check the order first."
 STEAM = "When the kettle does not switch off by itself, pull its plug."
-TEXT = "I was told that refunds take a week."
+TEXT = "Is a refund possible after a month?"
 FAR = "The printer on the second floor is out of paper."
 
 

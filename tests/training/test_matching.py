@@ -54,11 +54,14 @@ def test_what_the_trainer_saves_is_read_with_the_same_odds(tmp_path: Path) -> No
     assert np.std(expected) > 0
 
 
-def test_vectors_that_meet_are_saved_and_read_as_they_were_trained(tmp_path: Path) -> None:
+def test_vectors_that_meet_are_saved_and_read_as_they_were_trained(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(meet, "DECAY", 0.1)
     whole = load(domains()[:1])
     texts = [one for one in whole.texts if len(one.text) < 120][:60]
     found = Situations(whole.lessons, tuple(texts))
-    layers, alone = meet.train(found, epochs=1, rate=1e-3, seed=0)
+    layers, alone = meet.train(found, epochs=3, rate=1e-3, seed=0)
     save_file(read.half(read.low_rank(layers, alone)), tmp_path / "meeting.safetensors")
     told = [found.lessons[0].when, next(one.text for one in texts if one.right)]
     expected = meet.vectors(layers, alone, told).detach().numpy()
@@ -68,13 +71,16 @@ def test_vectors_that_meet_are_saved_and_read_as_they_were_trained(tmp_path: Pat
     assert not np.allclose(vectors, np.stack([one.vector for one in reader.alone(told)]), atol=0.02)
 
 
-def test_a_text_is_drawn_nearer_to_the_conditions_that_hold_in_it() -> None:
+def test_a_text_is_drawn_nearer_to_the_conditions_that_hold_in_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(meet, "DECAY", 0.1)
     whole = load(domains()[:1])
     texts = [one for one in whole.texts if len(one.text) < 120 and one.right][:48]
     found = Situations(whole.lessons, tuple(texts))
 
     def loss(layers: Any) -> float:
-        return float(meet.loss_of(layers, alone, texts, found.lessons, random.Random(0)))
+        return meet.loss_of(layers, alone, texts, found.lessons, random.Random(0)).item()
 
     layers, alone = meet.train(found, epochs=3, rate=1e-4, seed=0)
     assert loss(layers) < loss(alone.bert.encoder.layer[-read.JOINED :])

@@ -125,7 +125,7 @@ def loss_of(
     cosines = vectors(layers, alone, said) @ each.T
     near = [
         SHARP * torch.logsumexp(one / SHARP, dim=1)
-        for one in cosines.split([len(one) for one in parts], dim=1)
+        for one in torch.split(cosines, [len(one) for one in parts], dim=1)
     ]
     scores = torch.stack(near) / COLD  # [texts, conditions]
     right = torch.tensor([[float(one.id in text.right) for one in some] for text in batch])
