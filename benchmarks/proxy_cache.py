@@ -18,7 +18,7 @@ to read. vLLM caches whole blocks of tokens; their size is told, too.
 
 needs no vLLM. Behind the same proxy the tokens of each prompt are counted by the model's own template and tokenizer, and blocks are kept
 as vLLM keeps them as long as it has room: whole ones, each known by all that stands before it. Answers are made up, and alike in all
-ways.
+ways. Nothing is written.
 """
 
 from __future__ import annotations
@@ -117,8 +117,8 @@ def main() -> None:
         "ways": rows,
     }
     show(rows)
-    parts = ["proxy_cache", *["counted"] * asked.counted, *["long"] * asked.long]
-    save("_".join(parts), result)
+    if not asked.counted:
+        save("proxy_cache_long" if asked.long else "proxy_cache", result)
 
 
 class Counting:

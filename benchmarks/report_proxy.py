@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import partial
 from typing import Final
 
 from report_tables import result, table
@@ -43,11 +42,11 @@ def resident() -> str:
     return table(["requests", *(f"{number:,}" for number in numbers)], [row])
 
 
-def cache(file: str) -> str:
+def cache() -> str:
     """What a model's server finds in its cache."""
     rows = []
     for kind, long in (("sentences", ""), ("passages", "_long")):
-        ways = result(f"{file}{long}")["ways"]
+        ways = result(f"proxy_cache{long}")["ways"]
         rows += _ways(kind, ways, ways["off"]["share"])
     head = ["memory of", "", "prompt tokens", "% in the cache", "of the last 10 turns", "tokens read", "share, off = 100 %"]  # fmt: skip
     return table(head, rows)
@@ -65,6 +64,5 @@ PARTS: Final[Mapping[str, Callable[[], str]]] = {
     "proxy_overhead": overhead,
     "proxy_streams": streams,
     "proxy_resident": resident,
-    "proxy_cache": partial(cache, "proxy_cache"),
-    "proxy_cache_counted": partial(cache, "proxy_cache_counted"),
+    "proxy_cache": cache,
 }
