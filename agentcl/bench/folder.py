@@ -249,5 +249,5 @@ def _locked(path: Path, *, wait_s: float) -> Iterator[None]:
 
 
 def _write_head(path: Path, settings: RunSettings, about: Mapping[str, Any]) -> None:
-    head = {"format": _FORMAT, "about": about, "settings": parsed_json(settings.to_json())}
+    head = {"format": _FORMAT, "about": about, "settings": json.loads(settings.to_json())}
     save_text(path / _HEAD, json.dumps(head, indent=2, ensure_ascii=False) + "\n")

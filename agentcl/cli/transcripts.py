@@ -33,7 +33,7 @@ def read_hook(text: str) -> Hooked:
     try:
         told = parsed_json(text)
         return Hooked(Path(told["transcript_path"]).expanduser(), str(told["session_id"]))
-    except (ValueError, KeyError, TypeError, RecursionError):
+    except (ValueError, KeyError, TypeError):
         raise InvalidInput(
             "standard input does not tell a transcript_path and a session_id; --hook is for a hook of Claude Code or "
             "Codex, which is told them"

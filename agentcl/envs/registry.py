@@ -66,7 +66,12 @@ def _imported(module: str) -> ModuleType:
     except ModuleNotFoundError as error:
         if error.name != root:  # it is there, and lacks something else
             raise
-    here = str(Path.cwd())
+    try:
+        here = str(Path.cwd())
+    except FileNotFoundError:
+        raise InvalidInput(
+            f"there is no module {root!r}: none is installed, and the working folder is gone"
+        ) from None
     if here not in sys.path:  # a command begins with the folder that it lies in
         sys.path.append(here)  # at the end, so that it hides nothing
     try:

@@ -39,7 +39,7 @@ def confirmed(place: Path) -> Mapping[str, str]:
     real = os.path.realpath(place)
     try:
         held = parsed_json(_file(place).read_text("utf-8"))
-    except (OSError, ConfigError, ValueError, RecursionError):
+    except (OSError, ConfigError, ValueError):
         return _unwritten.get(real, {})
     named = held.get("named") if isinstance(held, dict) else None
     if not isinstance(named, dict) or held.get("place") != real:

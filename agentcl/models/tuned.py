@@ -62,7 +62,7 @@ def asking_of(model: ChatModel) -> Asking:
         return _read(parsed_json(file.read_text("utf-8")))
     except FileNotFoundError:
         return UNTUNED
-    except (OSError, ValueError, ConfigError, RecursionError) as error:
+    except (OSError, ValueError, ConfigError) as error:
         logger.warning(
             "what was measured of %s cannot be read (%s), and is left out; measure it again with `agentcl "
             "model tune`",

@@ -109,7 +109,7 @@ def arguments_of(body: bytes) -> dict[str, Any]:
     try:
         value = parsed_json(body.decode("utf-8"), parse_constant=_no_number) if body.strip() else {}
     except ValueError as error:
-        raise InvalidInput(f"the body is no JSON: {error or 'it is nested too deeply'}") from error
+        raise InvalidInput(f"the body is no JSON: {error}") from error
     if body.count(b"{") + body.count(b"[") > _DEEPEST and _depth(value) > _DEEPEST:
         raise InvalidInput(f"the body is nested more than {_DEEPEST} levels deep")
     if not isinstance(value, dict):

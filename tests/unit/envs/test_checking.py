@@ -108,6 +108,17 @@ def test_an_environment_that_fails_has_no_score() -> None:
     assert played.end == "failed: the engine is gone"
 
 
+def test_a_working_folder_that_is_gone_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    with pytest.raises(InvalidInput, match=r"there is no module 'no'.* folder is gone"):
+        open_domain("no.such:Domain")
+
+
 def test_domains_are_opened_by_name_or_refused() -> None:
     assert isinstance(open_domain("incidents"), IncidentDomain)
     assert open_domain("agentcl.envs.domains.incidents.domain:IncidentDomain").name == "incidents"
