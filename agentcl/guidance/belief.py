@@ -33,6 +33,11 @@ class Belief:
         """How often later episodes spoke of it."""
         return self.confirmed + self.refuted
 
+    @property
+    def is_in_use(self) -> bool:
+        """Whether it may be shown: it is neither in quarantine nor retired."""
+        return self.stage not in ("quarantined", "retired")
+
 
 class LessonTest(NamedTuple):
     """What one later episode said of a lesson."""

@@ -64,7 +64,7 @@ def why_not(
             denied = f"; a model was asked, and says that it does{'' if (checked or {})[id] > 0 else ' not'}"
         return f"{_unmatched(held.guidance.when, place.text, id, read)}{denied}{_decided(used, id, is_matched=False)}"
     belief = state.belief(id, cluster=place.cluster, world=place.world, view=place.view)
-    if belief.stage in ("quarantined", "retired"):
+    if not belief.is_in_use:
         return f"it is {belief.stage}: {belief.why}"
     if not can_be_done(made, actions, in_vain):
         return "what it says to do cannot be done now, or was done in vain already"

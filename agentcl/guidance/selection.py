@@ -162,7 +162,7 @@ def _offers(
         held = state.lessons[id]
         guidance = held.guidance
         belief = state.belief(id, cluster=place.cluster, world=place.world, view=place.view)
-        if belief.stage in ("quarantined", "retired"):
+        if not belief.is_in_use:
             continue
         tokens = count_tokens(line_of(guidance)) + 1
         gain = belief.uplift * share - price * tokens

@@ -15,7 +15,8 @@ from agentcl.guidance.demonstrations import Demonstrated, demonstrate
 from agentcl.guidance.reasons import why_not
 from agentcl.guidance.rules import BUDGET_TOKENS, PRICE
 from agentcl.guidance.same import names
-from agentcl.guidance.selection import Place, choose, line_of
+from agentcl.guidance.selection import Place, can_be_done, choose, line_of
+from agentcl.memory.episode_matches import EpisodeMatches
 from agentcl.memory.episode_recall import EpisodeRecall
 from agentcl.memory.opened import Opened
 from agentcl.memory.routing import AdapterRoute
@@ -24,7 +25,7 @@ from agentcl.memory.trials import settle_after
 from agentcl.store import checks
 from agentcl.store.checks import WriteScope
 from agentcl.store.episodes import AdapterCoin, Episode, Exposure, Step
-from agentcl.store.records import Scope, ScopeView
+from agentcl.store.records import Scope
 from agentcl.store.usage import NO_USAGE, Usage
 from agentcl.text.asked import read_of
 from agentcl.text.tokens import TokenCounter, estimate_tokens
@@ -89,14 +90,12 @@ class EpisodeRecorder:
         self.is_frozen = is_frozen
         self.steps: list[Step] = []
         self._records, self._state, self._search = records, state, search
-        self._match = match
+        self._matches = EpisodeMatches(match, episode, self.spend)
         self._budget_tokens, self._count_tokens, self._price = budget_tokens, count_tokens, price
         self._rng = random.Random(f"{episode.task}:{seed}" if seed is not None else None)
         self._exposures: dict[str, Exposure] = {}
         self._finder, self._demonstrated = Finder(records, episode), Demonstrated()
         self._on_actions: dict[str, None] = {}  # lessons that were shown before something was done
-        # By the text of an outcome, the lessons that speak of it, with how likely each does.
-        self._by_outcome: dict[str, Mapping[str, float]] = {}
         self._in_vain: dict[str, int] = {}  # how often an action was taken that gained nothing
         self._shown: tuple[str, ...] = ()
         self._coins: tuple[AdapterCoin, ...] = ()
@@ -157,15 +156,12 @@ class EpisodeRecorder:
         Returns:
             Whether all that stands there may go on to stand. If one was forgotten or retired, nothing is taken over.
         """
-        state, view = self._state(), self.scope.view()
+        state = self._state()
         for id, one in before._exposures.items():
             in_force = state.successors.get(id, id)
             if in_force not in state.lessons:
                 return False
-            belief = state.belief(
-                in_force, cluster=self.record.cluster, world=self.record.world, view=view
-            )
-            if one.is_shown and belief.stage in ("quarantined", "retired"):
+            if one.is_shown and not self._matches.is_in_use(state, in_force):
                 return False
         self._exposures.update(before._exposures)
         return True
@@ -220,18 +216,15 @@ class EpisodeRecorder:
         state, view = self._state(), self.scope.view()
         seen = read_of(f"{situation}\n{about_to}" if about_to else situation)
         standing = [id for id in self._shown if id in state.lessons] if about_to else []
-        matches = self._match(
+        in_vain = [action for action, times in self._in_vain.items() if times >= _STUCK]
+        matches = self._matches.of(
             state,
             seen,
-            view,
             actions=(*actions, about_to) if about_to else actions,
-            application=self.record.application,
-            world=self.record.world,
+            can_stand=lambda made: can_be_done(made, actions, in_vain),
         )
-        if matches.usage.calls:
-            self.spend("check", matches.usage)
-        if not about_to:
-            self._look_at_outcome(state, situation, view)
+        if self.steps and not about_to:
+            self._matches.look_at(state, self.steps[-1].outcome, situation)
         # What was told on an action stays, although what is seen then does not speak of it.
         on_actions = dict.fromkeys((id for id in self._on_actions if id in state.lessons), 1.0)
         place = Place(
@@ -240,9 +233,8 @@ class EpisodeRecorder:
             cluster=self.record.cluster,
             world=self.record.world,
             view=view,
-            matched=self._with_outcomes(state, situation, matches.by_id) | on_actions,
+            matched=self._matches.with_outcomes(state, situation, matches.by_id) | on_actions,
         )
-        in_vain = [action for action, times in self._in_vain.items() if times >= _STUCK]
         chosen = choose(
             state,
             place,
@@ -327,33 +319,6 @@ class EpisodeRecorder:
         """
         self._check_open()
         self._coins = tuple(coins)
-
-    def _look_at_outcome(self, state: GuidanceState, situation: str, view: ScopeView) -> None:
-        """Match lessons with what the last step brought, by itself: a long situation hides what is new in it."""
-        newest = self.steps[-1].outcome if self.steps else ""
-        if not newest.strip() or newest in self._by_outcome or newest not in situation:
-            return
-        matches = self._match(
-            state,
-            read_of(newest),
-            view,
-            application=self.record.application,
-            world=self.record.world,
-        )
-        if matches.usage.calls:
-            self.spend("check", matches.usage)
-        self._by_outcome[newest] = matches.by_id
-
-    def _with_outcomes(
-        self, state: GuidanceState, situation: str, found: Mapping[str, float]
-    ) -> dict[str, float]:
-        """Return what speaks of a situation as a whole, or of an outcome that stands in it."""
-        whole = dict(found)
-        for outcome, by_id in self._by_outcome.items():
-            for id, chance in by_id.items() if outcome in situation else ():
-                if id in state.lessons:
-                    whole[id] = max(chance, whole.get(id, 0.0))
-        return whole
 
     def _demonstrate(self, situation: str, limit: int, budget_tokens: int) -> None:
         """Add past stretches like the situation to those that were shown before."""

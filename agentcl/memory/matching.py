@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections import OrderedDict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Final
@@ -44,7 +44,7 @@ _AMONG: Final = 16  # conditions beside which each is weighed at the least
 MOST_READ: Final = 6  # of them; reading all gives a lower F1, and takes more than twice as long (`training/matching`)
 _MOST_BY_WORDS: Final = 8  # of them by their words
 _MOST_ALIKE: Final = 3  # lessons of experience that only may speak of it, in one situation
-_LEAST_ALIKE: Final = 0.03  # how likely each does at least: likelier than any of 16 conditions that are like a situation
+_LEAST_ALIKE: Final = 1 / CANDIDATES  # how likely each does at least: likelier than any of those
 # How likely a lesson speaks of a situation that a model is asked about. On twelve domains (`training/matching`) a reader that is
 # always right would lift F1 from 49 to 80 with 1.3 questions a situation; from 0.03 on, to 82 with 1.7.
 DOUBTFUL: Final = (0.05, 0.8)
@@ -86,6 +86,7 @@ class Matcher:
         actions: Sequence[str] = (),
         application: str | None = "",
         world: str = "",
+        can_stand: Callable[[str], bool] | None = None,
     ) -> Matches:
         """Return the lessons that speak of a situation, or of what has to come before an action.
 
@@ -96,6 +97,8 @@ class Matcher:
             actions: what could be done; lessons on what an action needs are looked up by words.
             application: where the agent works; None: anywhere.
             world: where the same rules hold.
+            can_stand: tells of a lesson whether it could be shown at all; default: each can. One that cannot takes no room
+                among those of experience that only may speak of it.
         """
         place = _Place(view, application, world)
         used = {
@@ -103,13 +106,18 @@ class Matcher:
             for id, one in state.used_in(situation, view).items()
             if place.is_offered(state.lessons[id])
         }
-        matches = self._matches(state, situation, place, actions)
+        matches = self._matches(state, situation, place, actions, can_stand or _any)
         found = {id: chance for id, chance in matches.by_id.items() if id not in used}
         found |= {id: 1.0 for id, one in used.items() if one.applies}
         return replace(matches, by_id=found, used=used)
 
     def _matches(
-        self, state: GuidanceState, situation: str, place: _Place, actions: Sequence[str]
+        self,
+        state: GuidanceState,
+        situation: str,
+        place: _Place,
+        actions: Sequence[str],
+        can_stand: Callable[[str], bool],
     ) -> Matches:
         """Return what speaks of a situation by words and meaning."""
         view = place.view
@@ -132,13 +140,14 @@ class Matcher:
         after = {id: weighed(chance, odds.get(id)) for id, chance in order.items()}
         order = dict(sorted(after.items(), key=lambda one: -one[1]))
         found = {id: chance for id, chance in order.items() if chance >= threshold()}
-        sure = sum(state.lessons[id].guidance.claim == "do" for id in found)
+        sure = sum(state.lessons[id].guidance.claim == "do" and can_stand(id) for id in found)
         likelier = {
             id: one
             for id, one in order.items()
             if id not in odds and _LEAST_ALIKE < one < threshold()
         }
-        found |= dict(islice(_of_experience(state, likelier), max(0, _MOST_ALIKE - sure)))
+        tried = filter(can_stand, _of_experience(state, likelier))
+        found |= {id: likelier[id] for id in islice(tried, max(0, _MOST_ALIKE - sure))}
         return Matches(found | held, order, checked=odds, usage=usage)
 
     def _checked(
@@ -256,16 +265,20 @@ def _read_of(likeness: NDArray[np.float32], count: int) -> list[int]:
     return [at for rank, at in enumerate(order) if rank < MOST_READ or at in own]
 
 
-def _of_experience(state: GuidanceState, read: Mapping[str, float]) -> Iterator[tuple[str, float]]:
+def _any(id: str) -> bool:
+    return True
+
+
+def _of_experience(state: GuidanceState, read: Iterable[str]) -> Iterator[str]:
     """Yield the lessons of experience that say what to do.
 
     Such a lesson names the one situation that it was drawn from, and not all in which it holds. So it is tried where a
     situation may be like that one, and outcomes tell what it is worth there.
     """
-    for id, chance in read.items():
+    for id in read:
         made = state.lessons[id].guidance
         if made.claim == "do" and made.origin == "experience":
-            yield id, chance
+            yield id
 
 
 @dataclass(frozen=True, slots=True)

@@ -244,3 +244,22 @@ def test_a_condition_of_several_clauses_holds_where_each_of_them_does(by_words: 
     told = "The order T9 was delivered last week. Its customer is {}."
     assert said(by_words, told.format("a club member")) == [when]
     assert said(by_words, told.format("a new customer")) == []
+
+
+@needs_reader
+def test_what_cannot_be_shown_takes_no_room_among_what_is_tried(tmp_path: Path) -> None:
+    """Of lessons of experience that may speak of a situation a few are tried; those are such that could be done."""
+    kinds = ("rotate the credentials", "drain the cable", "swap the card", "flush the table")
+    lessons = [Lesson("a router is jammed", "do", f"{kind} of the router") for kind in kinds]
+    with Memory(tmp_path / "lived", encoder="minilm") as memory:
+        for sentence in (REFUND, *OTHERS):
+            memory.lessons.add(sentence)
+        with memory.episode("clear the alert", application="ops", world="w") as episode:
+            episode.finish(1.0, is_success=True)
+        memory.lessons.reflect(lessons, episode=episode.record)
+        situation = "The router wadis5 does not let anything through."
+        with memory.episode("clear the alert", application="ops", world="w") as episode:
+            for lesson in lessons[:-1] * 2:
+                episode.step(situation, lesson.what, "nothing changes")
+            recall = episode.recall(situation)
+            assert [lessons[-1].sentence()] == [*recall.lessons, *recall.withheld]

@@ -154,6 +154,6 @@ def test_trees_are_written_as_they_were_fitted(
         found, least = decision.decide(rows), decision.threshold()
     finally:
         decision._trees.cache_clear()
-    expected = decide.model().fit(rows, right).predict_proba(rows)[:, 1]
+    expected = decide.Fitted(rows, right).chances(rows)
     assert found == pytest.approx(expected, abs=1e-4)
     assert least == 0.3

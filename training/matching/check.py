@@ -24,7 +24,7 @@ from agentcl.guidance.decision import threshold
 from agentcl.memory.checking import ModelChecker
 from agentcl.memory.matching import DOUBTFUL
 from agentcl.models import OpenAIChat
-from training.matching.decide import Reading, model, rows_of
+from training.matching.decide import Fitted, Reading, rows_of
 from training.matching.situations import FOLDER, load
 
 MOST: Final = 4  # questions a text
@@ -65,8 +65,7 @@ def read(groups: Sequence[Sequence[str]]) -> tuple[list[Read], int]:
     chances = np.zeros(len(right))
     for name in dict.fromkeys(domain_of):
         own = of == name
-        fitted = model().fit(all_rows[~own], is_right[~own])
-        chances[own] = fitted.predict_proba(all_rows[own])[:, 1]
+        chances[own] = Fitted(all_rows[~own], is_right[~own]).chances(all_rows[own])
     pairs = zip(text_of, whens, said, right, chances.tolist(), strict=True)
     return [Read(*one) for one in pairs], speaking
 
