@@ -192,7 +192,7 @@ class Matcher:
         cosines = np.stack([one.vector for _, one in alone]) @ vectors.T
         meeting = np.stack([one.meeting for one in (text, *parts)])
         near = np.stack([one.meeting for _, one in alone]) @ meeting.T
-        some = _read_of(near.max(1), len(conditions_of))
+        some = _read_of(cosines.max(1) + near.max(1), len(conditions_of))
         cosines, near = cosines[some], near[some]
         best = cosines[:, 1:].max(1).tolist()
         pairs = [Pair(alone[at][1], text, like) for at, like in zip(some, best, strict=True)]

@@ -122,7 +122,7 @@ def rows_of(reading: Reading, found: Situations) -> list[Rows]:
 def _nearest(cosines: NDArray[np.float32], near: NDArray[np.float32]) -> NDArray[np.int64]:
     """Return the places of what is read, as `agentcl.memory.matching` finds it."""
     some = np.argsort(-cosines.max(1))[:CANDIDATES]
-    return some[np.argsort(-near[some].max(1))[:MOST_READ]]
+    return some[np.argsort(-(cosines[some].max(1) + near[some].max(1)))[:MOST_READ]]
 
 
 class Fitted:
