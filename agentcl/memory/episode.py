@@ -161,7 +161,7 @@ class EpisodeRecorder:
             in_force = state.successors.get(id, id)
             if in_force not in state.lessons:
                 return False
-            if one.is_shown and not self._matches.is_in_use(state, in_force):
+            if one.is_shown and self._matches.stage_of(state, in_force) is None:
                 return False
         self._exposures.update(before._exposures)
         return True

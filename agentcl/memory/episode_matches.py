@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from agentcl.text.asked import read_of
 
 if TYPE_CHECKING:
+    from agentcl.guidance.belief import LifeStage
     from agentcl.guidance.state import GuidanceState
     from agentcl.memory.matching import Matches
     from agentcl.store.episodes import Episode, Guidance
@@ -46,19 +47,20 @@ class EpisodeMatches:
     ) -> Matches:
         """Return which lessons speak of a situation; of those that are only tried, none that could not be shown."""
 
-        def is_open(id: str) -> bool:
-            return self.is_in_use(state, id) and can_stand(state.lessons[id].guidance)
+        def stage_of(id: str) -> LifeStage | None:
+            stage = self.stage_of(state, id)
+            return stage if stage and can_stand(state.lessons[id].guidance) else None
 
-        matches = self._match(state, situation, actions=actions, can_stand=is_open)
+        matches = self._match(state, situation, actions=actions, stage_of=stage_of)
         if matches.usage.calls:
             self._spend("check", matches.usage)
         return matches
 
-    def is_in_use(self, state: GuidanceState, id: str) -> bool:
-        """Return whether a lesson is neither in quarantine nor retired, as this episode sees it."""
+    def stage_of(self, state: GuidanceState, id: str) -> LifeStage | None:
+        """Return the stage of a lesson, as this episode sees it; None of one in quarantine or retired."""
         made = self._episode
         belief = state.belief(id, cluster=made.cluster, world=made.world, view=self._view)
-        return belief.is_in_use
+        return belief.stage if belief.is_in_use else None
 
     def look_at(self, state: GuidanceState, outcome: str, situation: str) -> None:
         """Match lessons with what the last step brought, by itself: a long situation hides what is new in it."""

@@ -34,7 +34,7 @@ from agentcl.store.usage import NO_USAGE, Usage
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from agentcl.guidance.belief import Example, LessonState
+    from agentcl.guidance.belief import Example, LessonState, LifeStage
     from agentcl.guidance.state import GuidanceState
     from agentcl.store.records import ScopeView
 
@@ -86,7 +86,7 @@ class Matcher:
         actions: Sequence[str] = (),
         application: str | None = "",
         world: str = "",
-        can_stand: Callable[[str], bool] | None = None,
+        stage_of: Callable[[str], LifeStage | None] | None = None,
     ) -> Matches:
         """Return the lessons that speak of a situation, or of what has to come before an action.
 
@@ -97,8 +97,9 @@ class Matcher:
             actions: what could be done; lessons on what an action needs are looked up by words.
             application: where the agent works; None: anywhere.
             world: where the same rules hold.
-            can_stand: tells of a lesson whether it could be shown at all; default: each can. One that cannot takes no room
-                among those of experience that only may speak of it.
+            stage_of: tells the stage of a lesson, None of one that cannot be shown; default: all are on trial. What cannot be
+                shown takes no room among those of experience that only may speak of it, and where one that proved itself
+                speaks of it, none of these is tried.
         """
         place = _Place(view, application, world)
         used = {
@@ -106,7 +107,7 @@ class Matcher:
             for id, one in state.used_in(situation, view).items()
             if place.is_offered(state.lessons[id])
         }
-        matches = self._matches(state, situation, place, actions, can_stand or _any)
+        matches = self._matches(state, situation, place, actions, stage_of or _on_trial)
         found = {id: chance for id, chance in matches.by_id.items() if id not in used}
         found |= {id: 1.0 for id, one in used.items() if one.applies}
         return replace(matches, by_id=found, used=used)
@@ -117,7 +118,7 @@ class Matcher:
         situation: str,
         place: _Place,
         actions: Sequence[str],
-        can_stand: Callable[[str], bool],
+        stage_of: Callable[[str], LifeStage | None],
     ) -> Matches:
         """Return what speaks of a situation by words and meaning."""
         view = place.view
@@ -140,14 +141,16 @@ class Matcher:
         after = {id: weighed(chance, odds.get(id)) for id, chance in order.items()}
         order = dict(sorted(after.items(), key=lambda one: -one[1]))
         found = {id: chance for id, chance in order.items() if chance >= threshold()}
-        sure = sum(state.lessons[id].guidance.claim == "do" and can_stand(id) for id in found)
-        likelier = {
-            id: one
-            for id, one in order.items()
-            if id not in odds and _LEAST_ALIKE < one < threshold()
-        }
-        tried = filter(can_stand, _of_experience(state, likelier))
-        found |= {id: likelier[id] for id in islice(tried, max(0, _MOST_ALIKE - sure))}
+        sure = [stage_of(id) for id in found if state.lessons[id].guidance.claim == "do"]
+        if "active" not in sure:
+            likelier = {
+                id: one
+                for id, one in order.items()
+                if id not in odds and _LEAST_ALIKE < one < threshold()
+            }
+            tried = filter(stage_of, _of_experience(state, likelier))
+            room = max(0, _MOST_ALIKE - len([*filter(None, sure)]))
+            found |= {id: likelier[id] for id in islice(tried, room)}
         return Matches(found | held, order, checked=odds, usage=usage)
 
     def _checked(
@@ -265,8 +268,8 @@ def _read_of(likeness: NDArray[np.float32], count: int) -> list[int]:
     return [at for rank, at in enumerate(order) if rank < MOST_READ or at in own]
 
 
-def _any(id: str) -> bool:
-    return True
+def _on_trial(id: str) -> LifeStage:
+    return "trial"
 
 
 def _of_experience(state: GuidanceState, read: Iterable[str]) -> Iterator[str]:
