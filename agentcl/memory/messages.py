@@ -21,9 +21,9 @@ from agentcl.store.checks import (
     check_label,
     check_time,
     check_unicode,
-    shown,
 )
 from agentcl.store.records import EPOCH
+from agentcl.text.visible import shown
 
 Message = Mapping[str, Any]
 Messages = str | Message | Iterable[str | Message]
