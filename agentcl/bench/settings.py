@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import types
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import Any, Final, Literal, Union, get_args, get_origin, get_type_hints
 
 from agentcl.envs.base import Split
@@ -14,6 +14,7 @@ from agentcl.envs.streams.builders import RECURRENCE
 from agentcl.errors import ConfigError
 from agentcl.retrieval.encoders.naming import is_own
 from agentcl.text.parsing import parsed_json, parsed_toml
+from agentcl.text.paths import check_path
 from agentcl.text.suggesting import did_you_mean
 
 Shape = Literal["random", "blocks", "interleaved", "changing", "alternating", "two-passes", "reuse",
@@ -163,12 +164,14 @@ class RunSettings:
         return from_mapping(read, where=where)
 
 
-def load_settings(path: Path) -> RunSettings:
+def load_settings(path: str | os.PathLike[str]) -> RunSettings:
     """Return the settings of a TOML file.
 
     Raises:
         ConfigError: naming the file, what is wrong in it, and what is near to it.
+        InvalidInput: if `path` is no path.
     """
+    path = check_path(path)
     try:
         read = parsed_toml(path.read_text("utf-8"))
     except OSError as error:

@@ -28,13 +28,13 @@ from agentcl.memory.opened import Opened
 from agentcl.store.checks import (
     ReadScope,
     WriteScope,
-    check_path,
     check_unicode,
 )
 from agentcl.store.conversations import Turn
 from agentcl.store.records import AnyScope, Document, Record, now_micros
 from agentcl.store.rows import Version
 from agentcl.store.vectors import SupportsList
+from agentcl.text.paths import check_path
 from agentcl.text.tokens import TokenCounter
 
 if TYPE_CHECKING:

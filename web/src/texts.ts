@@ -149,6 +149,9 @@ export const t = {
     pinned: "Pinned",
     unpin: "Unpin",
     takeBack: "Take back",
+    takenBack: "Taken back.",
+    undo: "Undo",
+    undone: "Undone. What held before holds again.",
     pinHint: "Pinned texts stand first in each new block.",
     correct: "Correct",
     forget: "Forget",
@@ -174,6 +177,12 @@ export const t = {
     at: "At",
     copies: "Copies that may still hold it",
     id: "Receipt",
+  },
+  export: {
+    do: "Export",
+    hint: "Download all that you may read here, a record a line (JSON Lines)",
+    doing: (count: number): string => count.toLocaleString("en") + " …",
+    done: (count: number): string => `${many(count, "record")} exported.`,
   },
   correct: {
     title: "Correct",

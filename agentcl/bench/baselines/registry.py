@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from collections.abc import Callable, Mapping
@@ -20,6 +21,7 @@ from agentcl.errors import InvalidInput, MissingPeer
 from agentcl.guidance.rules import BUDGET_TOKENS, GuidanceRules
 from agentcl.retrieval.encoders import Encoder, open_encoder
 from agentcl.retrieval.modes import Mode
+from agentcl.text.paths import check_path
 from agentcl.text.suggesting import did_you_mean
 
 Value = str | int | float | bool
@@ -106,7 +108,11 @@ def guidance_options(name: str, options: Options) -> GuidanceOptions:
 
 
 def open_baseline(
-    name: str, *, encoder: str | Encoder, folder: Path, options: Options | None = None
+    name: str,
+    *,
+    encoder: str | Encoder,
+    folder: str | os.PathLike[str],
+    options: Options | None = None,
 ) -> Baseline:
     """Return a baseline that remembers nothing yet.
 
@@ -118,12 +124,12 @@ def open_baseline(
             (default: this one), and `timeout_s`.
 
     Raises:
-        InvalidInput: if there is no such baseline, it takes no such option, or the folder holds something.
+        InvalidInput: if there is no such baseline, it takes no such option, or the folder is no path or holds something.
         MissingPeer: if a peer is not installed; says which environment to make.
         MissingExtra: if a baseline of ours needs a part that is not installed.
         BaselineFailed: if a peer does not start.
     """
-    given = dict(options or {})
+    given, folder = dict(options or {}), check_path(folder, "folder")
     last = _LAST.fullmatch(name)
     make: Callable[[], Baseline]
     if name == "none":

@@ -1,5 +1,6 @@
 // What the whole page knows: where it is, whose memory it shows, and as of when.
 import { t } from "../texts";
+import type { Undo } from "./acts";
 import { heldKey, Problem, read } from "./api";
 import type { About, Measured, Scope } from "./types";
 
@@ -9,6 +10,8 @@ export type Theme = "system" | "light" | "dark";
 const VIEWS: readonly string[] = ["chat", "memory", "graph"];
 const USER = "agentcl.user";
 const THEME = "agentcl.theme";
+const SHORT_MS = 5_000;
+const LONG_MS = 20_000; // for a way back
 
 class App {
   view = $state<View>("chat");
@@ -22,6 +25,8 @@ class App {
   theme = $state<Theme>((localStorage.getItem(THEME) as Theme | null) ?? "system");
   asOf = $state<number | null>(null); // milliseconds; null is now
   note = $state(""); // what was just done
+  takesBack = $state.raw<Undo | null>(null); // what was just done
+  private fading: ReturnType<typeof setTimeout> | undefined;
   measured = $state<Measured | null>(null);
   measuring = $state(false);
   changes = $state(0); // grows when something stored was changed, so that lists read again
@@ -82,6 +87,7 @@ class App {
   }
 
   name(user: string): void {
+    this.hush(); // the way back leads into another's memory
     this.user = user.trim();
     localStorage.setItem(USER, this.user);
     void this.look();
@@ -95,11 +101,41 @@ class App {
     document.documentElement.dataset.theme = dark ? "dark" : "light";
   }
 
-  say(note: string): void {
+  // Tell what was done, with a way back if there is one.
+  say(note: string, takesBack: Undo | null = null): void {
     this.note = note;
-    setTimeout(() => {
-      if (this.note === note) this.note = "";
-    }, 5000);
+    this.takesBack = takesBack;
+    this.fade();
+  }
+
+  fade(): void {
+    clearTimeout(this.fading);
+    this.fading = setTimeout(() => this.hush(), this.takesBack ? LONG_MS : SHORT_MS);
+  }
+
+  // Let the note stand while somebody is at it.
+  keep(): void {
+    clearTimeout(this.fading);
+  }
+
+  hush(): void {
+    clearTimeout(this.fading);
+    this.note = "";
+    this.takesBack = null;
+  }
+
+  async undo(): Promise<void> {
+    const undo = this.takesBack;
+    if (!undo) return;
+    this.takesBack = null; // once
+    this.keep();
+    try {
+      await undo();
+      this.say(t.acts.undone);
+    } catch (error) {
+      this.say(told(error));
+    }
+    this.changes++;
   }
 
   // Let another model answer from now on.
