@@ -101,9 +101,9 @@ def remember(
     held = find(journal, owner)
     if not said:
         return Remembered("" if held is None else held.id, (), 0)
-    script: Script | None = _script(opened, held)
-    places = len(script)
-    left = _new(script, said, limit)
+    first = _script(opened, held)
+    script: Script | None = first  # that `left` was compared with; None: and what this call stored
+    left, places = _new(first, said, limit), len(first)
     vectors: dict[bytes, bytes] = {}
     turns: list[Turn] = []
     done, pace = 0, Pace()  # the number of the last message that was stored now
