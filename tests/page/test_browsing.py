@@ -103,6 +103,18 @@ def test_a_lesson_shows_its_evidence_and_can_be_retired(
     assert standing.belief.stage == "retired"
 
 
+@pytest.mark.parametrize("size", ["desktop"])
+def test_the_graph_begins_with_the_name_that_most_passages_share(
+    site: Site, opened: Callable[[str], Any], size: str
+) -> None:
+    page = opened(f"{site.url}/#/graph")
+    picture = page.get_by_role("group", name=re.compile("ilka renn and"))
+    picture.get_by_role("button", name="A life, a passage").wait_for()
+    page.get_by_text("Names that most passages share").wait_for()
+    picture.get_by_role("button", name="upper mossling, a name").click()
+    page.get_by_role("heading", name="upper mossling").wait_for()
+
+
 def test_one_walks_through_the_graph(site: Site, opened: Callable[[str], Any], size: str) -> None:
     page = opened(f"{site.url}/#/graph")
     page.get_by_role("link", name="ilka renn").first.click()

@@ -425,7 +425,7 @@ def test_an_answer_that_breaks_off_says_so(
     )
     page.get_by_label("Say something").fill("Where do I live?")
     page.keyboard.press("Enter")
-    said(page, "The answer broke off. the card fell out")
+    said(page, "The answer broke off: the card fell out")
     said(page, "You live in")
 
 
