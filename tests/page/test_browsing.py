@@ -185,6 +185,14 @@ def test_all_parts_of_the_memory_are_in_sight(
         assert box["x"] + box["width"] <= page.viewport_size["width"]
 
 
+@pytest.mark.parametrize("part", ["statements", "documents", "conversations", "lessons", "search"])
+def test_what_is_not_there_is_told_in_words_of_the_page(
+    site: Site, opened: Callable[[str], Any], size: str, part: str
+) -> None:
+    page = opened(f"{site.url}/#/memory/{part}/01M8NV1Q7HAT0001ZG7D0TTED1")
+    page.get_by_text("It is not here, or not any more.").wait_for()
+
+
 def test_names_in_the_graph_do_not_lie_on_each_other(
     site: Site, opened: Callable[[str], Any], size: str
 ) -> None:
