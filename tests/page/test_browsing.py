@@ -382,7 +382,7 @@ def test_what_may_be_read_is_exported_and_nothing_else(
     locked: tuple[Site, str], opened: Callable[[str], Any], size: str
 ) -> None:
     site, secret = locked
-    site.memory.remember("The password of the harbour is 4711.", user="bo", session="s")
+    site.memory.remember("The password of the harbour is kept by Bo.", user="bo", session="s")
     site.memory.add_many(Draft(text=f"Text {n}", title=f"Note {n}") for n in range(600))
     page = opened(f"{site.url}/#/memory/documents")
     page.get_by_role("textbox", name="Key").fill(secret)
@@ -401,7 +401,7 @@ def test_what_may_be_read_is_exported_and_nothing_else(
         "episode": "press a specimen", "step": "it dries", "guidance": "change the paper",
     }.items():  # fmt: skip
         assert any(words in json.dumps(one) for one in records if one["kind"] == kind)
-    assert "4711" not in json.dumps(records)
+    assert "password of the harbour" not in json.dumps(records)
 
 
 def test_an_export_is_as_of_the_moment_that_is_shown(
