@@ -281,9 +281,9 @@ def _meanings(value: str) -> list[str | int | float | bool]:
 def show(
     screen: Screen, memory: Memory, name: str, as_of: datetime | None, scope: dict[str, Any]
 ) -> None:
-    """Print one record in full; of a conversation, all that was said.
+    """Print one record in full.
 
-    A conversation is named by its session: `agentcl show SESSION`, or --session alone.
+    A conversation is named by its session, or by --session alone; all that was said in it is printed.
     """
     id, scope = seen(memory, name, scope, is_ever=as_of is not None)
     record = memory.get(id, as_of=as_of, **scope)
