@@ -2,6 +2,7 @@
 
     python benchmarks/hostile.py
     python benchmarks/hostile.py --old FOLDER     # with the times of an older agentcl in that folder beside
+    python benchmarks/hostile.py --old FOLDER --only-times
     python benchmarks/hostile.py --pairs 4        # only the last way, without and with hostile users by the same coins
 
 200 users of one tenant play 5,000 episodes. 20 of them are hostile: whenever a lesson of the operator's is shown
@@ -70,6 +71,9 @@ def main() -> None:
     parser.add_argument("--episodes", type=int, default=EPISODES)
     parser.add_argument("--times", action="store_true", help="print times alone, as JSON")
     parser.add_argument(
+        "--only-times", action="store_true", help="compare times alone, and keep what was played"
+    )
+    parser.add_argument(
         "--pairs", type=int, help="play so many pairs of the last way, and keep them"
     )
     chosen = parser.parse_args()
@@ -81,6 +85,10 @@ def main() -> None:
     if chosen.times:
         with_all = play(chosen.episodes, "", 2, is_attacked=True)
         print(json.dumps(medians(with_all)))
+        return
+    if chosen.only_times:
+        held = json.loads((FOLDER / "hostile.json").read_text("utf-8"))
+        save("hostile", {**held, "times": timed(chosen.old, chosen.episodes)})
         return
     found = {name: measured(chosen.episodes, *way) for name, way in WAYS.items()}
     rows = [
@@ -95,15 +103,8 @@ def main() -> None:
         "ways": found,
     }  # fmt: skip
     if chosen.old:
-        result["times"] = compared(chosen.old, min(TIMED, chosen.episodes))
         print()
-        table(
-            ["p50 ms", "before", "now", "ratio"],
-            [
-                [verb, f"{one['before_ms']:.2f}", f"{one['now_ms']:.2f}", f"{one['ratio']:.2f}"]
-                for verb, one in result["times"].items()
-            ],
-        )
+        result["times"] = timed(chosen.old, chosen.episodes)
     save("hostile", result)
 
 
@@ -246,6 +247,19 @@ def _harmful(played: Played) -> float:
 def medians(played: Played) -> Mapping[str, float]:
     """Return what each verb took, in milliseconds."""
     return {verb: 1e3 * statistics.median(times) for verb, times in played.times_s.items()}
+
+
+def timed(old: Path, episodes: int) -> Mapping[str, Mapping[str, float]]:
+    """Compare with an older agentcl, print and return what was found."""
+    found = compared(old, min(TIMED, episodes))
+    table(
+        ["p50 ms", "before", "now", "ratio"],
+        [
+            [verb, f"{one['before_ms']:.2f}", f"{one['now_ms']:.2f}", f"{one['ratio']:.2f}"]
+            for verb, one in found.items()
+        ],
+    )
+    return found
 
 
 def compared(old: Path, episodes: int) -> Mapping[str, Mapping[str, float]]:

@@ -365,9 +365,11 @@ def _pairs(pairs: Sequence[Mapping[str, Mapping[str, float]]]) -> str:
         for one in pairs
     ]
     each = " and ".join([", ".join(str(len(names)) for names in lost[:-1]), str(len(lost[-1]))])
+    fallen = f"In {each} of 8 kinds" if any(lost) else "In none of 8 kinds"
+    stayed = "; in the others it stayed" if any(lost) else ""
     return (
-        f"Mean scores of {len(pairs)} pairs with the same coins, shared by 21, without and with hostile users: {scores}. In {each} of "
-        f"8 kinds of situation the score fell by more than {_LOST:g}; in the others it stayed."
+        f"Mean scores of {len(pairs)} pairs with the same coins, shared by 21, without and with hostile users: {scores}. "
+        f"{fallen} of situation the score fell by more than {_LOST:g}{stayed}."
     )
 
 

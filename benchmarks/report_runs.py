@@ -211,9 +211,10 @@ def fuzz() -> str:
 def _slice(found: Mapping[str, Any]) -> str:
     """Say what became of a part of a run, on later code."""
     wrong = len(found["faults"]) + len(found["mended"])
+    mended = f", and {len(found['mended'])} of these were mended" if wrong else ""
     return (
-        f"On later code, {sum(found['cases'].values()):,} cases of seed {found['seed']} were run: {wrong} ended in anything else, "
-        f"and {len(found['mended'])} of these were mended. The longest took {found['longest_s']:.1f} s of processor time."
+        f"On later code, {sum(found['cases'].values()):,} cases of seed {found['seed']} were run: {wrong or 'none'} ended in anything else"
+        f"{mended}. The longest took {found['longest_s']:.1f} s of processor time."
     )
 
 

@@ -32,6 +32,7 @@ from agentcl.bench.settings import (
 from agentcl.envs.acting import Actor
 from agentcl.envs.base import Domain, Environment
 from agentcl.envs.isolation import IsolatedEnvironment
+from agentcl.envs.own import is_own, open_own
 from agentcl.envs.policies import policies_of
 from agentcl.envs.questions.fact_consolidation import fact_consolidation_stream
 from agentcl.envs.questions.locomo import read_locomo
@@ -193,9 +194,12 @@ def make_actor(
         actor, learner = SCRIPTED[agent.name]()
     elif agent.name in POLICIES:
         actor, learner = policies_of([agent.name], domain.oracle())[0], None
+    elif is_own(agent.name):
+        actor = open_own(agent.name, "agent", ("act",))
+        learner = getattr(actor, "learn", None)
     else:
         raise ConfigError(
-            f"there is no agent {agent.name!r}; choose one of {', '.join(agent_names())}"
+            f"there is no agent {agent.name!r}; choose one of {', '.join(agent_names())}, or name your own as module:Class"
         )
     if leaves == "record":
         return actor, record
@@ -213,11 +217,23 @@ def make_student(settings: AgentSettings, model: ChatModel | None) -> tuple[Acto
         ConfigError: if the agent can neither follow lessons nor draw them.
     """
     student, itself = _pupil(settings, model)
-    return student, OutcomeTeacher() if settings.teacher == "outcomes" else itself
+    if settings.teacher == "outcomes":
+        return student, OutcomeTeacher()
+    if settings.teacher != "agent":
+        return student, open_own(settings.teacher, "teacher", ("distil",), given={"model": model})
+    if not hasattr(itself, "distil"):
+        raise ConfigError(
+            f"the agent {settings.name!r} draws no lessons: it has no distil; choose agent.teacher, outcomes or module:Class "
+            "of your own"
+        )
+    return student, itself
 
 
 def _pupil(settings: AgentSettings, model: ChatModel | None) -> tuple[Actor, Distiller]:
     """Return who acts with guidance, and the same as its own teacher."""
+    if model is None and is_own(settings.name):
+        own = open_own(settings.name, "agent", ("act",))
+        return own, own
     if model is None:
         if settings.name not in GUIDED:
             raise ConfigError(
@@ -256,6 +272,10 @@ def read_told(path: str) -> tuple[str, list[Lesson]]:
 
 def make_reader(settings: AgentSettings, model: ChatModel | None) -> Reader | None:
     """Return who reads; None if what is recalled is all that counts."""
+    if is_own(settings.name):
+        raise ConfigError(
+            f"the agent {settings.name!r} plays tasks; questions are read by a model, or by nobody"
+        )
     if model is None:
         return None
     is_trained = settings.model == REFERENCE_NAME

@@ -25,6 +25,7 @@ from agentcl.bench.settings import RunSettings
 from agentcl.envs.streams.stream import TaskStream, load_stream, save_stream
 from agentcl.errors import ConfigError, InvalidInput, StoreBusy, StoreUnavailable
 from agentcl.text.parsing import parsed_json
+from agentcl.text.paths import check_path
 from agentcl.text.saving import save_text
 
 _FORMAT: Final = 1
@@ -46,11 +47,11 @@ class RunFolder:
         path: the folder.
 
     Raises:
-        InvalidInput: if it is not there, or holds no run.
+        InvalidInput: if it is no path, is not there, or holds no run.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = path = check_path(path)
         try:
             head = parsed_json((path / _HEAD).read_text("utf-8"))
         except OSError as error:
@@ -72,13 +73,16 @@ class RunFolder:
             raise InvalidInput(str(error)) from error
 
     @classmethod
-    def create(cls, path: Path, settings: RunSettings, about: Mapping[str, Any]) -> RunFolder:
+    def create(
+        cls, path: str | os.PathLike[str], settings: RunSettings, about: Mapping[str, Any]
+    ) -> RunFolder:
         """Make a folder for a run.
 
         Raises:
-            InvalidInput: if there is a run already.
+            InvalidInput: if there is a run already, or `path` is none.
             StoreUnavailable: if the folder cannot be written.
         """
+        path = check_path(path)
         cls.check_free(path)
         try:
             # `mkdir` does not follow a link to a folder that is not there yet.
@@ -89,8 +93,9 @@ class RunFolder:
         return cls(path)
 
     @staticmethod
-    def check_free(path: Path) -> None:
-        """Raise InvalidInput if a folder holds a run already."""
+    def check_free(path: str | os.PathLike[str]) -> None:
+        """Raise InvalidInput if a folder holds a run already, or is no path."""
+        path = check_path(path)
         if holds_run(path):
             raise InvalidInput(
                 f"{path} holds a run already; go on with `agentcl bench resume {path}`, or choose another "

@@ -48,6 +48,7 @@ from agentcl.jobs import Ray, work_in
 from agentcl.memory.trusted import confirm, confirmed
 from agentcl.models.base import ChatModel
 from agentcl.retrieval.encoders import default_encoder_name
+from agentcl.text.paths import check_path
 
 _POLL_S: Final = 0.2
 
@@ -80,15 +81,16 @@ class PartEnded:
     settings: Mapping[str, Any] = field(default_factory=dict)  # of the baseline
 
 
-def begin(path: Path, settings: RunSettings) -> RunFolder:
+def begin(path: str | os.PathLike[str], settings: RunSettings) -> RunFolder:
     """Make the folder of a run, with all that can be known beforehand checked.
 
     Raises:
-        InvalidInput: if the folder holds a run, or the domain or the data cannot be used.
+        InvalidInput: if `path` is no path, the folder holds a run, or the domain or the data cannot be used.
         ConfigError: if a setting cannot be used.
         MissingExtra: if a part is not installed.
         ModelUnavailable: if the model cannot be asked.
     """
+    path = check_path(path)
     RunFolder.check_free(path)
     if settings.memory.encoder == "auto":  # a resumed run must not find another one
         settings = replace(

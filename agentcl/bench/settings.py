@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
 import types
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import Any, Final, Literal, Union, get_args, get_origin, get_type_hints
 
 from agentcl.envs.base import Split
+from agentcl.envs.own import is_own as is_own_class
 from agentcl.envs.streams.builders import RECURRENCE
 from agentcl.errors import ConfigError
 from agentcl.retrieval.encoders.naming import is_own
 from agentcl.text.parsing import parsed_json, parsed_toml
+from agentcl.text.paths import check_path
 from agentcl.text.suggesting import did_you_mean
 
 Shape = Literal["random", "blocks", "interleaved", "changing", "alternating", "two-passes", "reuse",
@@ -67,13 +69,16 @@ class QuestionSettings:
 class AgentSettings:
     """Who acts or reads."""
 
-    name: str = "model"  # model, responder, investigator, clerk, random, null, oracle; for questions also "" (nobody reads)
+    # model, responder, investigator, clerk, random, null, oracle, or module:Class of your own; for questions model, or ""
+    # (nobody reads)
+    name: str = "model"
     model: str = "reference"  # the reference model in this process, a folder, or a name at `url`
     url: str = ""  # of an OpenAI-compatible endpoint
     learn: Learning = (
         "lessons"  # what an episode leaves: lessons that the agent draws, its record, nothing
     )
-    teacher: Teaching = "agent"  # of baselines of guidance: who acts, or what followed what
+    # Of baselines of guidance: who acts (agent), what followed what (outcomes), or module:Class of your own.
+    teacher: str = "agent"
     instructions: str = ""  # said before everything else; empty: those that fit the model
     max_tokens: int = 128  # of one answer
 
@@ -82,7 +87,7 @@ class AgentSettings:
 class MemorySettings:
     """The memories that are compared."""
 
-    baselines: tuple[str, ...] = ("none", "ours")
+    baselines: tuple[str, ...] = ("none", "ours")  # names, or module:Class of your own
     limit: int = 5  # items that a prompt may hold
     encoder: str = "auto"  # for all baselines alike
     # Of baselines by their names, such as the Python of a peer's environment.
@@ -115,6 +120,10 @@ class RunSettings:
             )
         if self.experts and self.questions.source:
             raise ConfigError("experts are trained on tasks, and a run of questions has none")
+        if self.agent.teacher not in get_args(Teaching) and not is_own_class(self.agent.teacher):
+            raise ConfigError(
+                f"agent.teacher is {' or '.join(get_args(Teaching))}, or module:Class of your own, not {self.agent.teacher!r}"
+            )
         for name, values in (("seeds", self.seeds), ("memory.baselines", self.memory.baselines)):
             if not values or len(set(values)) < len(values):
                 raise ConfigError(f"{name} must be some, each once, and is {list(values)}")
@@ -146,6 +155,9 @@ class RunSettings:
             "agent.model": "" if model == "reference" or self.agent.url else model,
             "memory.encoder": "" if is_own(self.memory.encoder) else self.memory.encoder,
             "tasks.domain": self.tasks.domain if ":" in self.tasks.domain else "",
+            "agent.name": self.agent.name if ":" in self.agent.name else "",
+            "agent.teacher": self.agent.teacher if ":" in self.agent.teacher else "",
+            "memory.baselines": ", ".join(one for one in self.memory.baselines if ":" in one),
             "tasks.options": json.dumps(dict(self.tasks.options)) if self.tasks.options else "",
             "memory.options": json.dumps(asdict(self.memory)["options"])
             if self.memory.options
@@ -163,12 +175,14 @@ class RunSettings:
         return from_mapping(read, where=where)
 
 
-def load_settings(path: Path) -> RunSettings:
+def load_settings(path: str | os.PathLike[str]) -> RunSettings:
     """Return the settings of a TOML file.
 
     Raises:
         ConfigError: naming the file, what is wrong in it, and what is near to it.
+        InvalidInput: if `path` is no path.
     """
+    path = check_path(path)
     try:
         read = parsed_toml(path.read_text("utf-8"))
     except OSError as error:

@@ -78,11 +78,17 @@ def list_(screen: Screen, folder: Path | None) -> None:
 )
 @click.option("--episodes", "-n", type=click.IntRange(1), help="How many tasks, or questions.")
 @click.option(
-    "--agent", help="Who acts, as `agentcl bench list` has it; for questions model, or none."
+    "--agent",
+    help="Who acts, as `agentcl bench list` has it, or module:Class; for questions model, or none.",
 )
 @click.option("--model", help="The reference model, a folder, or a name at --url.")
 @click.option("--url", help="An OpenAI-compatible endpoint.")
-@click.option("--baseline", "baselines", multiple=True, help="A memory to compare; give several.")
+@click.option(
+    "--baseline",
+    "baselines",
+    multiple=True,
+    help="A memory to compare, also module:Class; several.",
+)
 @click.option("--limit", type=click.IntRange(1), help="Items that a prompt may hold.")
 @click.option("--encoder", help="For all baselines alike: hashing, minilm, ...")
 @click.option("--seeds", type=click.IntRange(1), help="How many: 0, 1, 2 ...")

@@ -13,6 +13,7 @@ import click
 from agentcl.cli.options import on_memory
 from agentcl.cli.screen import Screen
 from agentcl.errors import AgentclError, InvalidInput
+from agentcl.text.endpoint import check_address
 from agentcl.text.visible import visible
 
 if TYPE_CHECKING:
@@ -77,6 +78,8 @@ def chat(
     The model does not change; what was said and what is stored is shown to it before each answer. Without --model it is
     the first of `agentcl model list`. The user is `me` unless --user names another one.
     """
+    if url:
+        check_address(url, "the model (--url)")
     if soft and not (name or url or codec):
         name = _with_codec(screen)
     serving = _soft_serving(name or ("" if url else _kept()), url, codec, is_on=soft)
@@ -94,15 +97,19 @@ def chat(
     screen.note(
         f"{talk.model.name}, remembering in {memory.place}; /help lists what else can be said"
     )
+    has_failed = False
     for line in _lines():
         try:
             talk.hear(line)
         except AgentclError as error:
             screen.error(error)
+            has_failed = True
         except KeyboardInterrupt:
             click.echo()
         if talk.is_over:
-            return
+            break
+    if has_failed and not sys.stdin.isatty():  # a program that pipes reads the status
+        click.get_current_context().exit(1)
 
 
 class Talk:
@@ -340,7 +347,13 @@ def _serve(
         serve(
             memory.scoped(**scope) if scope else memory,
             settings=ServerSettings(port=port, upstream=upstream, soft=soft),
-            began=lambda address: screen.answer(
-                {"url": address, "model": called}, f"open {address} in a browser; Ctrl-C ends it"
-            ),
+            began=lambda address: _begun(screen, address, called, url),
         )
+
+
+def _begun(screen: Screen, address: str, model: str, url: str) -> None:
+    from agentcl.server.proxy.upstream import silence_of
+
+    screen.answer({"url": address, "model": model}, f"open {address} in a browser; Ctrl-C ends it")
+    if url and (why := silence_of(url)):
+        screen.note(f"the model at {url} does not answer yet ({why})")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, get_args
 
 import click
 
-from agentcl.cli.naming import from_here, one, owned
+from agentcl.cli.naming import from_here, owned, seen
 from agentcl.cli.options import (
     Moment,
     command,
@@ -27,6 +27,8 @@ from agentcl.errors import InvalidInput
 from agentcl.files.limits import read_limits
 from agentcl.retrieval.framing import Form
 from agentcl.retrieval.modes import MODES
+from agentcl.store.records import to_micros
+from agentcl.store.turns import turns_of
 from agentcl.text.parsing import parsed_json
 
 if TYPE_CHECKING:
@@ -34,7 +36,8 @@ if TYPE_CHECKING:
     from agentcl.memory.documents import Draft
     from agentcl.memory.memory import Memory
 
-_NAME: Final = click.argument("name", metavar="ID|URI|PATH")
+_NAME: Final = click.argument("name", metavar="ID|URI|PATH|SESSION")
+_SEEN: Final = click.argument("name", metavar="ID|URI|PATH|SESSION", required=False, default="")
 
 
 @click.command()
@@ -272,19 +275,28 @@ def _meanings(value: str) -> list[str | int | float | bool]:
 
 
 @click.command()
-@_NAME
+@_SEEN
 @click.option("--as-of", type=Moment(), help="As it was at this time.")
 @on_memory(across=True)
 def show(
     screen: Screen, memory: Memory, name: str, as_of: datetime | None, scope: dict[str, Any]
 ) -> None:
-    """Print one record in full."""
-    id = one(memory, name, scope, is_ever=as_of is not None)
+    """Print one record in full.
+
+    A conversation is named by its session, or by --session alone; all that was said in it is printed.
+    """
+    id, scope = seen(memory, name, scope, is_ever=as_of is not None)
     record = memory.get(id, as_of=as_of, **scope)
+    turns = None
+    if record.kind == "conversation":
+        at = None if as_of is None else to_micros(as_of)
+        turns = turns_of(memory.store.journal, id, view=record.scope.view(), at=at)
     if screen.as_json:
-        screen.json({"record": record, "counters": memory.store.journal.counters(id)})
-    else:
-        screen.record(record)
+        told = {"record": record, "counters": memory.store.journal.counters(id)}
+        screen.json(told if turns is None else {**told, "turns": turns})
+        return
+    screen.record(record)
+    screen.turns(turns or ())
 
 
 @click.command(name="list")
@@ -318,11 +330,12 @@ def _tell_elsewhere(screen: Screen, memory: Memory, kind: str, scope: dict[str, 
 
 
 @click.command()
-@_NAME
+@_SEEN
 @on_memory(across=True)
 def history(screen: Screen, memory: Memory, name: str, scope: dict[str, Any]) -> None:
     """Print every version of a record."""
-    versions = memory.history(one(memory, name, scope, is_ever=True), **scope)
+    id, scope = seen(memory, name, scope, is_ever=True)
+    versions = memory.history(id, **scope)
     screen.json(versions) if screen.as_json else screen.history(versions)
 
 
@@ -341,7 +354,7 @@ def delete(screen: Screen, memory: Memory, name: str, scope: dict[str, Any]) -> 
 
 
 @click.command()
-@click.argument("names", nargs=-1, metavar="[ID|URI|PATH]...")
+@click.argument("names", nargs=-1, metavar="[ID|URI|PATH|SESSION]...")
 @click.option("--everything", is_flag=True, help="All records of the named scope and below it.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @on_memory()

@@ -1,4 +1,4 @@
-"""What a user names: a record by its id, a document by its uri, or by the path of its file."""
+"""What a user names: a record by its id, a document by its uri or its file's path, a conversation by its session."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 from agentcl.errors import InvalidInput, NotFound
 from agentcl.store.checks import ReadScope, WriteScope, check_label, check_scope, check_view
-from agentcl.store.records import Document
+from agentcl.store.conversations import Conversation
+from agentcl.store.records import SCOPE_FIELDS, Document, Scope
 from agentcl.store.rows import fields_of
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from agentcl.store.records import ScopeView
     from agentcl.store.rows import Row
 
-_SHOWN = 3  # documents that an error names
+_SHOWN = 3  # documents, or conversations, that an error names
 
 
 def from_here(uri: str) -> str:
@@ -29,25 +30,53 @@ def from_here(uri: str) -> str:
     return uri.removeprefix(f"{here.rstrip('/')}/")
 
 
-def one(memory: Memory, name: str, scope: dict[str, Any], *, is_ever: bool = False) -> str:
-    """Return the id of the record that a name means to a reader in this scope.
+def whose(scope: Scope) -> str:
+    """Return what a scope names, in words."""
+    named = zip(SCOPE_FIELDS, fields_of(scope), strict=True)
+    return " ".join(f"{name}={value}" for name, value in named if value)
+
+
+def seen(
+    memory: Memory, name: str, scope: dict[str, Any], *, is_ever: bool = False
+) -> tuple[str, dict[str, Any]]:
+    """Return the id of the record that a name means to a reader in this scope, and the scope that he sees it from.
+
+    Who names a session sees what is that session's own.
 
     Args:
         memory: where to look.
-        name: an id, a uri or a path.
+        name: an id, a uri, a path, or the name of a session; empty: that of the scope's session.
         scope: who looks.
         is_ever: also one that was deleted.
 
     Raises:
         NotFound: if there is none.
-        InvalidInput: if it is a file of several documents.
+        InvalidInput: if it is a file of several documents, or a session of several users; or if nothing is named.
     """
-    found = _find(memory, name, check_view(cast(ReadScope, scope)), is_ever=is_ever)
+    session = scope.get("session")
+    if not name and not isinstance(session, str):
+        raise InvalidInput(
+            "nothing is named; give an id, a uri or a path, or --session NAME for a conversation"
+        )
+    view = check_view(cast(ReadScope, scope))
+    if name:
+        found = _found(memory, name, view, is_ever=is_ever)
+    else:
+        found = _conversation(memory, str(session), view, is_ever=is_ever)
+    if not found and session is None:
+        scope = {**scope, "session": name}
+        found = _conversation(memory, name, check_view(cast(ReadScope, scope)), is_ever=is_ever)
+    if not found:
+        raise _nothing(name or str(session))
     keys = dict.fromkeys(row.key or "" for row in found)
     if len(keys) > 1:
         names = ", ".join([from_here(key) for key in keys][:_SHOWN])
         raise InvalidInput(f"{name} is {len(keys)} documents; name one of them: {names} ...")
-    # The nearest, as `Memory.get` has it: a reader's own before one that is shared.
+    return _nearest(found), scope
+
+
+def _nearest(found: Sequence[Row]) -> str:
+    """Return the nearest, as `Memory.get` has it: a reader's own before one that is shared."""
     return max(found, key=lambda row: (sum(map(bool, fields_of(row.scope))), row.seq)).id
 
 
@@ -72,25 +101,55 @@ def owned(
 
 def _find(memory: Memory, name: str, view: ScopeView, *, is_ever: bool) -> list[Row]:
     """Return the newest rows of what a name means. Raises NotFound."""
+    if found := _found(memory, name, view, is_ever=is_ever):
+        return found
+    raise _nothing(name)
+
+
+def _nothing(name: str) -> NotFound:
+    return NotFound(
+        f"no record with the id, uri or path {name!r}, and no conversation of that session, is visible from this "
+        "scope; see `agentcl list`, and check --tenant, --user, --agent and --session"
+    )
+
+
+def _found(memory: Memory, name: str, view: ScopeView, *, is_ever: bool) -> list[Row]:
     versions = memory.store.journal.versions(check_label(name, "the name"))
     if versions:
         return versions[-1:]  # who asks for the id says whether this scope may see it
     for uri in _uris(name):
-        rows = list(_documents(memory, uri, view, is_ever=is_ever))
+        rows = list(_below(memory, uri, view, Document.kind, is_ever=is_ever))
         found = [row for row in rows if row.key == uri] or [
             row for row in rows if (row.key or "").startswith(f"{uri}#")
         ]
         if found:
             return found
-    raise NotFound(
-        f"no record with the id, uri or path {name!r} is visible from this scope; see `agentcl list`, "
-        "and check --tenant, --user, --agent and --session"
-    )
+    return _conversation(memory, name, view, is_ever=is_ever) if name else []
 
 
-def _documents(memory: Memory, prefix: str, view: ScopeView, *, is_ever: bool) -> Iterator[Row]:
-    """Yield the documents below a prefix: those of now, or the last version of each there ever was."""
-    journal, kinds = memory.store.journal, (Document.kind,)
+def _conversation(memory: Memory, session: str, view: ScopeView, *, is_ever: bool) -> list[Row]:
+    """Return the row of a session's conversation, and of those of it that were deleted; none if there is none.
+
+    Raises InvalidInput if several users or agents that the view sees have a session of that name.
+    """
+    rows = _below(memory, session, view, Conversation.kind, is_ever=is_ever)
+    found = [row for row in rows if (row.key or "") == session]
+    if view.user is not None:  # a user's own before one that is nobody's
+        found = [row for row in found if row.scope.user or row.scope.agent] or found
+    newest = {row.scope: row for row in found}
+    if len(newest) > 1:
+        told = [f"{row.id} of {whose(row.scope)}" for row in newest.values()]
+        raise InvalidInput(
+            f"{session!r} names {len(told)} conversations; say whose, or name one by its id: {', '.join(told[:_SHOWN])}"
+        )
+    return found
+
+
+def _below(
+    memory: Memory, prefix: str, view: ScopeView, kind: str, *, is_ever: bool
+) -> Iterator[Row]:
+    """Yield the records whose key begins so: those of now, or the last version of each there ever was."""
+    journal, kinds = memory.store.journal, (kind,)
     if not is_ever:
         yield from journal.live(view=view, kinds=kinds, prefix=prefix)
         return

@@ -253,7 +253,9 @@ def open_folder(path: Path | str | None) -> Iterator[Memory]:
 
     folder = resolve({"path": path, "encoder": "auto"})["path"].value
     if not holds_store(folder):
-        raise StoreUnavailable(f"there is no memory at {folder}; name another --path")
+        raise StoreUnavailable(
+            f"there is no memory at {folder}; begin one with `agentcl add`, or name another --path"
+        )
     with _opened(folder, {"path": folder, "encoder": "auto"}) as memory:
         yield memory
 

@@ -42,7 +42,7 @@ def remember(screen: Screen, file: Path, title: str, hook: bool, **given: Any) -
     FILE has a message a line, as JSON: {"role": "user", "content": "...", "time": "2026-03-01T12:00:00Z"}; name, id
     and time may be left out. A line, or the whole file, may also be a list of messages, or an object with `messages`.
     --session names the conversation. What was sent before is stored once, so the same file can be given again when it
-    has grown.
+    has grown. Much is stored in parts: cut off, it goes on where it stopped when the file is given again.
 
     FILE may also be the transcript of a session of Claude Code or Codex: what user and assistant said is remembered,
     and no call of a tool. With --hook and - a hook of theirs names transcript and session on standard input.
@@ -54,7 +54,8 @@ def remember(screen: Screen, file: Path, title: str, hook: bool, **given: Any) -
     scope = scope_of(given)
     messages = _read(file)
     with open_memory(given, begins=True) as memory:
-        done = memory.remember(messages, title=title, **scope)
+        with screen.progress("remembering", None) as bar:
+            done = memory.remember(messages, title=title, progress=bar.update, **scope)
         if screen.as_json:
             screen.json({
                 "conversation": done.conversation,

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
-from agentcl.cli.naming import from_here
+from agentcl.cli.naming import from_here, whose
 from agentcl.cli.terminal import Bar, Bars, styled, table, write
 from agentcl.text.pages import with_numbers
 from agentcl.text.saving import is_stdout
@@ -34,8 +34,9 @@ if TYPE_CHECKING:
     from agentcl.models.kept import KeptModel
     from agentcl.models.ledger import LedgerLine
     from agentcl.retrieval.recall import Recall
+    from agentcl.store.conversations import Turn
     from agentcl.store.jobs import Job
-    from agentcl.store.records import Record, Scope
+    from agentcl.store.records import Record
     from agentcl.store.rows import Version
 
 
@@ -147,7 +148,7 @@ class Screen:
                 about.append(uri)
             if page := hit.metadata.get("page"):
                 about.append(f"page {page}")
-            if owner := _scope(hit.scope):
+            if owner := whose(hit.scope):
                 about.append(owner)
             self._print(f"   {styled(' · '.join(about), dim=True)}")
             if hit.id in chains:
@@ -265,6 +266,13 @@ class Screen:
             self.line("")
             self.line(with_numbers(text) if hasattr(record, "media_type") else text)
 
+    def turns(self, turns: Sequence[Turn]) -> None:
+        """Print what was said, each with who said it and when."""
+        for turn in turns:
+            self.line("")
+            self._print(styled(f"{turn.speaker}, {turn.said_at}", bold=True))
+            self.line(turn.text)
+
     def records(self, records: Sequence[Record]) -> None:
         """Print one line for each record."""
         if not records:
@@ -273,14 +281,14 @@ class Screen:
         rows = []
         for record in records:
             uri = from_here(getattr(record, "uri", ""))
+            name = uri or (record.key or "" if record.kind == "conversation" else "")
             what = (
                 getattr(record, "title", "")
-                or uri
-                or (record.key if record.kind == "conversation" else "")
+                or name
                 or shorten(getattr(record, "text", "") or record.search_text() or "", 60)
             )
             when = f"{record.created_at:%Y-%m-%d %H:%M}"
-            owner, where = _scope(record.scope), "" if uri == what else uri
+            owner, where = whose(record.scope), "" if name == what else name
             rows.append((record.id, str(record.version), when, owner, what, where))
         self._table(("id", "version", "recorded", "scope", "what", "uri"), rows)
 
@@ -295,7 +303,7 @@ class Screen:
                 f"{'cut off' if job.id in cut_off else job.state:<9}  {job.kind}",
                 f"{job.done:,} of {'?' if total is None else f'{total:,}'}",
                 f"{job.created_at:%Y-%m-%d %H:%M}",
-                _scope(job.scope),
+                whose(job.scope),
                 shorten(job.error or _said(job.spec), 80),
             ]
             self.line("  ".join([job.id, *filter(None, about)]))
@@ -307,7 +315,7 @@ class Screen:
         if self.as_json:
             self.json({**to_json(job), "is_cut_off": is_cut_off})
             return
-        about = {**to_json(job), "scope": _scope(job.scope), "spec": _said(job.spec)}
+        about = {**to_json(job), "scope": whose(job.scope), "spec": _said(job.spec)}
         if job.price is not None:
             tokens = "" if job.price.tokens is None else f", about {job.price.tokens:,} tokens"
             about["price"] = f"{job.price.units:,} units{tokens}"
@@ -443,8 +451,3 @@ def _said(spec: Mapping[str, Any]) -> str:
     return ", ".join(
         f"{name} {value}" for name, value in spec.items() if value not in (None, False)
     )
-
-
-def _scope(scope: Scope) -> str:
-    named = {f.name: getattr(scope, f.name) for f in fields(scope)}
-    return " ".join(f"{name}={value}" for name, value in named.items() if value)

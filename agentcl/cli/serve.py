@@ -78,6 +78,7 @@ def serve(
     # Here, so that `--help` does not wait for it.
     from agentcl.memory.tracing import trace_memories
     from agentcl.server.logs import logging_to
+    from agentcl.server.proxy.upstream import silence_of
     from agentcl.server.serving import serve as run
     from agentcl.server.settings import ServerSettings
     from agentcl.server.shared import keys_of
@@ -107,6 +108,10 @@ def serve(
             say(f"{memory.place} at {address}; Ctrl-C ends it")
             if upstream and urlsplit(upstream).path in ("", "/"):
                 say(f"--upstream has no path; most models answer at {upstream.rstrip('/')}/v1")
+            if upstream and (why := silence_of(upstream)):
+                say(
+                    f"the model at {upstream} does not answer yet ({why}); nothing else waits for it"
+                )
 
         if key_file is not None:
             say(f"the key {keys.of_file(key_file).id} in {key_file} opens all of it")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Final, Literal
 
 from agentcl.consolidation.base import load_base
@@ -12,7 +12,8 @@ from agentcl.consolidation.recipes import MOST_RANK
 from agentcl.consolidation.stacks import rank_of
 from agentcl.consolidation.training import write_adapter
 from agentcl.errors import InvalidInput, needs
-from agentcl.store.checks import check_choice
+from agentcl.store.checks import check_choice, check_each
+from agentcl.text.paths import check_path
 
 with needs("training adapters", "train"):
     import torch
@@ -24,9 +25,9 @@ _KINDS: Final = {"cat": "cat", "svd": "svd", "ties": "ties_svd", "dare": "dare_l
 
 
 def merge_adapters(
-    base: Path,
-    adapters: Sequence[Path],
-    folder: Path,
+    base: str | os.PathLike[str],
+    adapters: Sequence[str | os.PathLike[str]],
+    folder: str | os.PathLike[str],
     *,
     how: Merge = "cat",
     weights: Sequence[float] | None = None,
@@ -54,15 +55,17 @@ def merge_adapters(
         seed: of "dare".
 
     Raises:
-        InvalidInput: if fewer than two are named, a number is out of range, or the ranks add up to more than a server
-            takes.
+        InvalidInput: if fewer than two are named, one is no path, a number is out of range, or the ranks add up to more than a
+            server takes.
         LoadError: if a folder holds no adapter.
     """
     check_choice(how, tuple(_KINDS), "how")
-    given = [1.0] * len(adapters) if weights is None else list(weights)
-    if len(adapters) < 2 or len(given) != len(adapters):
+    base, folder = check_path(base, "base"), check_path(folder, "folder")
+    parts = [check_path(one, "an adapter") for one in check_each(adapters, "adapters", "paths")]
+    given = [1.0] * len(parts) if weights is None else list(weights)
+    if len(parts) < 2 or len(given) != len(parts):
         raise InvalidInput("a merge takes two adapters or more, with a weight for each")
-    total = sum(rank_of(one) for one in adapters) if how == "cat" else rank
+    total = sum(rank_of(one) for one in parts) if how == "cat" else rank
     if not 1 <= total <= MOST_RANK:
         raise InvalidInput(
             f"a rank of {total}: a server is asked for ranks up to {MOST_RANK}; merge by `svd` into a lower one"
@@ -70,9 +73,9 @@ def merge_adapters(
     if not 0 < density <= 1:
         raise InvalidInput(f"a density is above 0 up to 1, and not {density}")
     model, _ = load_base(base)
-    names = [f"part{place}" for place in range(len(adapters))]
-    tuned = PeftModel.from_pretrained(model, str(adapters[0]), adapter_name=names[0])
-    for name, one in zip(names[1:], adapters[1:], strict=True):
+    names = [f"part{place}" for place in range(len(parts))]
+    tuned = PeftModel.from_pretrained(model, str(parts[0]), adapter_name=names[0])
+    for name, one in zip(names[1:], parts[1:], strict=True):
         tuned.load_adapter(str(one), adapter_name=name)
     torch.manual_seed(seed)
     tuned.add_weighted_adapter(

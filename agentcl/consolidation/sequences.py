@@ -8,6 +8,7 @@ Two layouts are read. The 5-task and 15-task orders, a file for each split: `agn
 from __future__ import annotations
 
 import gzip
+import os
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from typing import Any, Final
 from agentcl.consolidation.building import Split, TrainingRow
 from agentcl.errors import InvalidInput, LoadError
 from agentcl.text.parsing import parsed_json
+from agentcl.text.paths import check_path
 
 _LINES: Final = ".train.jsonl.gz"
 _FILES: Final[dict[Split, str]] = {"train": "train", "held": "test"}
@@ -36,8 +38,9 @@ class LearnedTask:
         return [row for row in self.rows if row.split == split]
 
 
-def task_names(folder: Path) -> list[str]:
-    """Return the tasks in a folder that have both splits, in the order of the alphabet."""
+def task_names(folder: str | os.PathLike[str]) -> list[str]:
+    """Return the tasks in a folder that have both splits, in the order of the alphabet. Raises InvalidInput."""
+    folder = check_path(folder, "folder")
     flat = (
         file.name.removesuffix(_LINES)
         for file in folder.glob(f"*{_LINES}")
@@ -52,7 +55,12 @@ def task_names(folder: Path) -> list[str]:
 
 
 def load_task(
-    folder: Path, name: str, *, train: int | None = None, held: int | None = None, seed: int = 0
+    folder: str | os.PathLike[str],
+    name: str,
+    *,
+    train: int | None = None,
+    held: int | None = None,
+    seed: int = 0,
 ) -> LearnedTask:
     """Read one task.
 
@@ -64,9 +72,10 @@ def load_task(
         seed: of the draw.
 
     Raises:
-        InvalidInput: if there is no such task.
+        InvalidInput: if there is no such task, or `folder` is no path.
         LoadError: if a file is not what its layout says.
     """
+    folder = check_path(folder, "folder")
     known = task_names(folder)
     if name not in known:
         raise InvalidInput(

@@ -6,6 +6,7 @@ log-probabilities of a few answers are compared with the trainer's: before, with
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -24,6 +25,7 @@ from agentcl.text.endpoint import (
     refusal_of,
     told_by,
 )
+from agentcl.text.paths import check_path
 
 if TYPE_CHECKING:
     from openai import APIStatusError
@@ -178,14 +180,15 @@ class AdapterServer:
         return found
 
     @contextmanager
-    def trying(self, held: Adapter, folder: Path) -> Iterator[TriedAdapter]:
+    def trying(self, held: Adapter, folder: str | os.PathLike[str]) -> Iterator[TriedAdapter]:
         """Load an adapter that nobody judged yet, for the length of a `with` block.
 
         Raises:
-            InvalidInput: if the server refuses it, for example for its rank.
+            InvalidInput: if the server refuses it, for example for its rank, or `folder` is no path.
             ModelChanged: if another base is served, or if what is served then is not what was trained.
             ModelUnavailable: if the server cannot be asked, or cannot load adapters.
         """
+        folder = check_path(folder, "folder")
         probes, rows = read_smoke(folder), self._listed()
         base = self._base(rows, held)
         self._check_base(base, probes, held)

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Final
 from agentcl.consolidation.methods import Method, Run, positive
 from agentcl.consolidation.recipes import MOST_RANK
 from agentcl.errors import InvalidInput, LoadError, needs
+from agentcl.store.checks import check_each
 from agentcl.text.parsing import parsed_json
+from agentcl.text.paths import check_path
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -35,7 +37,9 @@ class IncrementalLora(Method):
     name = "incremental"
 
     def __init__(self, adapters: Sequence[str | os.PathLike[str]]) -> None:
-        self._folders = [Path(one) for one in adapters]
+        self._folders = [
+            check_path(one, "an adapter") for one in check_each(adapters, "adapters", "paths")
+        ]
         if not self._folders:
             raise InvalidInput("incremental LoRA needs the adapters of earlier rounds")
 

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
-from importlib import import_module
-from pathlib import Path
-from types import ModuleType
 from typing import Final
 
 from agentcl.envs.base import Domain
+from agentcl.envs.own import is_own, open_own
 from agentcl.errors import InvalidInput
 from agentcl.text.suggesting import did_you_mean
 
@@ -24,6 +21,7 @@ _OWN: Final = {
     "tau-bench": "agentcl.envs.domains.taubench:TauBenchDomain",
     "textworld": "agentcl.envs.domains.textworld:TextWorldDomain",
 }
+_PARTS: Final = ("name", "families", "make", "tasks", "oracle")
 
 
 def domain_names() -> list[str]:
@@ -43,43 +41,8 @@ def open_domain(name: str, options: Mapping[str, str] | None = None) -> Domain:
         InvalidInput: if there is none of that name, it takes no such option, or what is there is no domain.
     """
     target = _OWN.get(name, name)
-    module, colon, attribute = target.partition(":")
-    if not colon or not module or not attribute:
+    if not is_own(target):
         advice = f"choose one of {', '.join(domain_names())}, or name your own as module:Class"
         raise InvalidInput(f"there is no domain {name!r}{did_you_mean(name, _OWN, advice)}")
-    try:
-        made = getattr(_imported(module), attribute)(**(options or {}))
-    except (ImportError, AttributeError, TypeError) as error:
-        raise InvalidInput(f"{name!r} cannot be opened: {type(error).__name__}: {error}") from error
-    if not isinstance(made, Domain):
-        missing = [part for part in ("name", "families", "make", "tasks", "oracle")
-                   if not hasattr(made, part)]  # fmt: skip
-        raise InvalidInput(f"{name!r} is no domain: it has no {', '.join(missing)}")
+    made: Domain = open_own(target, "domain", _PARTS, options=options)
     return made
-
-
-def _imported(module: str) -> ModuleType:
-    """Import a module; what is not installed is looked for in the working folder, as `python -m` does."""
-    root = module.partition(".")[0]
-    try:
-        return import_module(module)
-    except ModuleNotFoundError as error:
-        if error.name != root:  # it is there, and lacks something else
-            raise
-    try:
-        here = str(Path.cwd())
-    except FileNotFoundError:
-        raise InvalidInput(
-            f"there is no module {root!r}: none is installed, and the working folder is gone"
-        ) from None
-    if here not in sys.path:  # a command begins with the folder that it lies in
-        sys.path.append(here)  # at the end, so that it hides nothing
-    try:
-        return import_module(module)
-    except ModuleNotFoundError as error:
-        if error.name != root:
-            raise
-        raise InvalidInput(
-            f"there is no module {root!r} in {here}, and none is installed; call this from the folder of "
-            f"{root}.py, or name that folder in PYTHONPATH"
-        ) from error

@@ -17,15 +17,17 @@ from agentcl.files.limits import DEFAULT, ReadLimits
 from agentcl.files.source import Skipped, Source, checked, document, read_all, shown, uri_of
 from agentcl.files.tables import read_json_lines, read_table
 from agentcl.files.text import decode, read_markup, read_plain
+from agentcl.store.checks import check_each
 from agentcl.text import pages
+from agentcl.text.paths import check_path
 
 
 def load(
-    path: Path,
+    path: str | os.PathLike[str],
     *,
     skipped: list[Skipped] | None = None,
     limits: ReadLimits = DEFAULT,
-    leave_out: Collection[Path] = (),
+    leave_out: Collection[str | os.PathLike[str]] = (),
 ) -> Iterator[Source]:
     """Yield the documents of a file, or of all files below a folder in the order of their names.
 
@@ -42,13 +44,16 @@ def load(
 
     Raises:
         LoadError: naming the file, the place in it, and what to do; only for a file that is named.
+        InvalidInput: if `path`, or what is to be left out, is no path.
     """
+    path = check_path(path)
+    left_out = [check_path(one) for one in check_each(leave_out, "leave_out", "paths")]
     notes: list[Skipped] = [] if skipped is None else skipped
     with Apart(limits) as apart:
         if not _is_folder(path):
             yield from _load_file(path, notes, limits, apart)
             return
-        for file in _walk(path, notes, leave_out):
+        for file in _walk(path, notes, left_out):
             try:
                 yield from _load_file(file, notes, limits, apart)
             except LoadError as error:
@@ -71,16 +76,17 @@ def load_stream(stream: BinaryIO, name: str, *, limits: ReadLimits = DEFAULT) ->
     return checked(Source(text, "", "" if name == "-" else name, "text/plain"), where)
 
 
-def count(paths: Iterable[Path]) -> int:
+def count(paths: Iterable[str | os.PathLike[str]]) -> int:
     """Return about how many documents `load` will yield for all paths, to show progress by.
 
     Rows are counted by lines and nothing else is opened, so that this is quick. "-" counts as one.
 
     Raises:
         LoadError: if a path does not exist, or cannot be opened.
+        InvalidInput: if one is no path.
     """
     total = 0
-    for path in paths:
+    for path in map(check_path, check_each(paths, "paths", "paths")):
         if path == Path("-"):
             total += 1
         elif _is_folder(path):

@@ -1,6 +1,6 @@
 """What a page hides from its readers, as far as the element itself says so.
 
-Style sheets and scripts are not looked at: they may hide more.
+What style sheets hide is told by `sheets.py`. Scripts are not looked at: they may hide more.
 """
 
 from __future__ import annotations
@@ -71,14 +71,25 @@ def _style(node: Any) -> dict[str, str]:  # noqa: ANN401  # as above
         for name, old in _OLD_COLOURS
         if old in attributes
     }
+    return {**found, **declarations(written)}
+
+
+def declarations(written: str) -> dict[str, str]:
+    """Return what a style declares, in small letters; `!important` is left out."""
     if not written:
-        return found
+        return {}
     first, *rest = written.split("/*")
     bare = first + "".join(piece.partition("*/")[2] for piece in rest)
-    for declaration in _ESCAPE.sub(_unescaped, bare).lower().split(";"):
+    found: dict[str, str] = {}
+    for declaration in unescaped(bare).lower().split(";"):
         name, _, value = declaration.partition(":")
         found[name.strip()] = value.replace("!important", "").strip()
     return found
+
+
+def unescaped(text: str) -> str:
+    """Return a piece of a style with the characters that its escapes stand for."""
+    return _ESCAPE.sub(_unescaped, text)
 
 
 def _unescaped(found: re.Match[str]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any, Final
 
 from justhtml import JustHTML
@@ -12,6 +13,7 @@ from justhtml import JustHTML
 from agentcl.errors import LoadError
 from agentcl.files.hidden import background, is_hidden
 from agentcl.files.limits import ReadLimits
+from agentcl.files.sheets import Sheets, is_sheet
 from agentcl.files.source import Parsed, shorten
 from agentcl.files.text import decode
 
@@ -56,19 +58,33 @@ def read_page(markup: str) -> tuple[str, str]:
 
     Blocks begin lines, paragraphs are set apart by an empty line, preformatted text stays as it is.
     Left out are scripts, navigation and the like, and what the page hides from its readers; of a page with
-    a `<main>` only that is read.
+    a `<main>` only that is read. Of a page that its style sheets hide altogether, until a script shows it, all is read.
     """
     root = JustHTML(markup, sanitize=False).root
     body = next(_elements(root, "body"), root)
     named = next(_elements(root, "title"), None) or next(_elements(body, "h1"), None)
-    mains = (node for node in _elements(body, "main") if not is_hidden(node))
-    roots = [*([main] if (main := next(mains, None)) else []), body]
-    text = next(filter(None, map(_render, roots)), "")
+    sheets = Sheets(_sheets(root))
+    ways = [sheets, Sheets()] if sheets else [sheets]
+    text = next(filter(None, (_render(one, way) for way in ways for one in _roots(body, way))), "")
     return "" if named is None else shorten(_title(named)), text
 
 
 def _title(node: Node) -> str:
-    return _render(node) or ""
+    return _render(node, Sheets()) or ""
+
+
+def _roots(body: Node, sheets: Sheets) -> Iterator[Node]:
+    """Yield what is read of a page, the next one if there is no text in it."""
+    mains = _elements(body, "main")
+    yield from islice((one for one in mains if not (is_hidden(one) or sheets.hides(one))), 1)
+    yield body
+
+
+def _sheets(root: Node) -> Iterator[str]:
+    """Yield the style sheets that stand in a page, but those for readers without scripts."""
+    for node in _elements(root, "style"):
+        if is_sheet(node.attrs or {}) and (node.parent is None or node.parent.name != "noscript"):
+            yield "".join(one.data or "" for one in node.children or () if one.name == "#text")
 
 
 def _elements(root: Node, name: str) -> Iterator[Node]:
@@ -93,7 +109,7 @@ def _decode_as_declared(raw: bytes) -> str | None:
         return None
 
 
-def _render(root: Node) -> str:
+def _render(root: Node, sheets: Sheets) -> str:
     pieces: list[str] = []
     gap = ""  # the widest that was asked for since the last text
     # A gap, or a node with: is it preformatted, and what is the colour behind it?
@@ -112,7 +128,7 @@ def _render(root: Node) -> str:
                 gap = ""
             asked = " " if data[-1:].isspace() and not is_preformatted else ""
         elif node.name[0] not in "#!" or node.name.startswith("#document"):
-            if _is_boilerplate(node) or is_hidden(node, behind):
+            if _is_boilerplate(node) or is_hidden(node, behind) or sheets.hides(node):
                 continue
             asked = "\n\n" if node.name == "br" and gap == "\n" else _gap(node.name)
             is_preformatted = is_preformatted or node.name in ("pre", "textarea")

@@ -7,7 +7,7 @@ from typing import Protocol, TypeVar, runtime_checkable
 
 from agentcl.errors import InvalidInput
 from agentcl.jobs.loop import LATER, OrLater, work
-from agentcl.store.checks import shown
+from agentcl.text.visible import shown
 
 T = TypeVar("T")
 R = TypeVar("R")

@@ -14,10 +14,11 @@ from agentcl.memory.documents import DUPLICATES, Draft, Duplicates
 from agentcl.memory.opened import Opened
 from agentcl.memory.pacing import batches
 from agentcl.memory.reading import at_uri, one_of
-from agentcl.store.checks import check_count, check_each, check_label, shown
+from agentcl.store.checks import check_count, check_each, check_label
 from agentcl.store.conversations import Conversation, Statement, Turn
 from agentcl.store.records import Document, Passage, Record, Scope
 from agentcl.store.vectors import SupportsList
+from agentcl.text.visible import shown
 
 
 class Unchanged:

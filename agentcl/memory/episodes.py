@@ -29,12 +29,12 @@ from agentcl.store.checks import (
     check_unicode,
     check_usage,
     check_writable,
-    shown,
 )
 from agentcl.store.episodes import Episode, Step
 from agentcl.store.records import from_micros
 from agentcl.store.usage import Usage
 from agentcl.text.tokens import TokenCounter, estimate_tokens
+from agentcl.text.visible import shown
 
 if TYPE_CHECKING:
     from agentcl.guidance.mastery import Skill

@@ -26,10 +26,10 @@ from agentcl.store.checks import (
     check_count,
     check_each,
     check_label,
-    check_path,
     check_unicode,
 )
 from agentcl.store.records import Document, Extraction, Passage, Scope
+from agentcl.text.paths import check_path
 from agentcl.text.tokens import estimate_tokens
 
 _BATCH: Final = 256  # passages of a file whose facts are stored at a time

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections import deque
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,11 +25,11 @@ from agentcl.store.checks import (
     check_a,
     check_count,
     check_micros,
-    check_path,
     check_unicode,
 )
 from agentcl.store.records import Fact, Passage
 from agentcl.store.rows import readable
+from agentcl.text.paths import check_path
 from agentcl.text.saving import is_stream, save_text, saving
 from agentcl.text.suggesting import nearest
 from agentcl.text.visible import for_json, for_xml
@@ -125,13 +126,13 @@ class Graph:
         """Return the graph for networkx; see `GraphView.networkx`. Raises MissingExtra."""
         return self.view(**scope).networkx()
 
-    def export(self, path: str | Path, **scope: Unpack[ReadScope]) -> int:
+    def export(self, path: str | os.PathLike[str], **scope: Unpack[ReadScope]) -> int:
         """Write the graph to a .graphml or .json file; return how many edges it has."""
         return self.view(**scope).export(path)
 
     def draw(
         self,
-        path: str | Path,
+        path: str | os.PathLike[str],
         *,
         phrase: str | None = None,
         recall: Recall | None = None,
@@ -305,7 +306,7 @@ class GraphView:
             )
         return graph
 
-    def export(self, path: str | Path) -> int:
+    def export(self, path: str | os.PathLike[str]) -> int:
         """Write the graph to a .graphml or .json file (node-link); return how many edges it has.
 
         A pipe or device without such a name gets JSON.
@@ -335,7 +336,11 @@ class GraphView:
         return int(graph.number_of_edges())
 
     def draw(
-        self, path: str | Path, *, phrase: str | None = None, recall: Recall | None = None
+        self,
+        path: str | os.PathLike[str],
+        *,
+        phrase: str | None = None,
+        recall: Recall | None = None,
     ) -> int:
         """Write a picture of what is near a phrase, or of how a search came to its hits.
 

@@ -25,7 +25,6 @@ from agentcl.store.checks import (
     check_each,
     check_label,
     check_micros,
-    check_path,
     check_unicode,
 )
 from agentcl.store.episodes import (
@@ -38,6 +37,7 @@ from agentcl.store.episodes import (
     Share,
 )
 from agentcl.store.usage import NO_USAGE, Usage
+from agentcl.text.paths import check_path
 
 if TYPE_CHECKING:
     from agentcl.guidance.belief import LifeStage

@@ -28,13 +28,13 @@ from agentcl.memory.opened import Opened
 from agentcl.store.checks import (
     ReadScope,
     WriteScope,
-    check_path,
     check_unicode,
 )
 from agentcl.store.conversations import Turn
 from agentcl.store.records import AnyScope, Document, Record, now_micros
 from agentcl.store.rows import Version
 from agentcl.store.vectors import SupportsList
+from agentcl.text.paths import check_path
 from agentcl.text.tokens import TokenCounter
 
 if TYPE_CHECKING:
@@ -392,6 +392,7 @@ class Memory:
         *,
         title: str = "",
         metadata: Mapping[str, Any] | None = None,
+        progress: Callable[[int, int], None] | None = None,
         **scope: Unpack[WriteScope],
     ) -> Remembered:
         """Remember what was said. It is stored as it is, and can be found when this returns; no model is called.
@@ -415,6 +416,9 @@ class Memory:
         or begin with its end. A single message is known if the last turn says the same; its time, if it tells one,
         must be the same too. A turn that was deleted or forgotten, and is sent again, is stored again.
 
+        A list that takes longer than some seconds is stored in parts, as `add_many` does. Cut off, it goes on where it
+        stopped when the same list is sent again.
+
         Args:
             messages: a text (said by the user), a message, or a list of them. A message has a `role`, a `content`
                 (a text, or parts as OpenAI and Anthropic have them), and perhaps a `name`, an `id`, and a `time`
@@ -424,6 +428,7 @@ class Memory:
             title: a name for the conversation.
             metadata: JSON values of your own for each of these turns, to filter by. A hit has `role`, `speaker`,
                 `said_at`, `turn` and `conversation` beside them.
+            progress: called after each transaction with how many turns are stored by then, and how many are to be.
             scope: `tenant`, `user`, `agent`, `session`; see the class.
 
         Returns:
@@ -431,12 +436,17 @@ class Memory:
 
         Raises:
             InvalidInput: if a message cannot be kept exactly, naming its number; nothing was stored.
-            StoreUnavailable: (or a subclass, as EncoderUnavailable) if it could not be stored.
+            StoreUnavailable: (or a subclass, as EncoderUnavailable) if it could not be stored; parts before stay.
         """
         from agentcl.memory import remembering
 
         return remembering.remember(
-            self._opened, messages, self._bound.owner(scope), title=title, metadata=metadata
+            self._opened,
+            messages,
+            self._bound.owner(scope),
+            title=title,
+            metadata=metadata,
+            progress=progress,
         )
 
     @watching.watched("update_memory", watching.of_record)

@@ -22,10 +22,10 @@ from agentcl.store.checks import (
     check_time,
     check_unicode,
     check_writable,
-    shown,
 )
 from agentcl.store.records import EPOCH
 from agentcl.text.answers import said_aloud
+from agentcl.text.visible import shown
 
 Message = Mapping[str, Any]
 Messages = str | Message | Iterable[str | Message]

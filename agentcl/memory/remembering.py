@@ -1,12 +1,14 @@
 """Remembering what was said: messages become turns of a conversation, each with passages that are searched for.
 
-One call is one transaction, and no model is asked. What was stored before is told by `aligning`, outside of the
-transaction first, so that nothing is encoded while others wait, and again inside of it.
+No model is asked. What was stored before is told by `aligning`, outside of the transaction first, so that nothing is
+encoded while others wait, and again inside of it. What takes longer than some seconds is stored in several transactions,
+each of which goes on where the one before stopped.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
@@ -16,6 +18,7 @@ from agentcl.memory import documents, statement_writing
 from agentcl.memory.aligning import Heard, Script, align, place
 from agentcl.memory.messages import Messages, Said, read_messages
 from agentcl.memory.opened import Opened
+from agentcl.memory.pacing import Pace
 from agentcl.memory.passages import split
 from agentcl.store.base import Store
 from agentcl.store.checks import canonical_json, check_label, check_metadata
@@ -29,6 +32,7 @@ from agentcl.store.conversations import (
     told_of,
     turn_key,
 )
+from agentcl.store.noting import note_of
 from agentcl.store.records import Passage, Scope, ScopeView, body, from_micros, to_micros
 from agentcl.store.rows import content_hash
 from agentcl.store.turns import turns_of
@@ -36,6 +40,7 @@ from agentcl.store.writing import Writing
 
 # What a passage of a turn has in its metadata, and what no metadata of the caller may say.
 TOLD: Final = ("role", "speaker", "said_at", "turn", "conversation")
+_NOTHING: Final = Script()  # what is stored of a conversation that is not there
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -58,6 +63,7 @@ class _New:
     """A message that is not stored yet, and its place in the conversation."""
 
     said: Said
+    number: int  # among those that were handed over, from 1
     ordinal: int
     spans: tuple[tuple[int, int], ...]  # of its passages
 
@@ -82,6 +88,7 @@ def remember(
     *,
     title: str = "",
     metadata: Mapping[str, Any] | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Remembered:
     """Store messages that are not stored yet; `Memory.remember` documents the arguments."""
     title, own = check_label(title, "title"), check_metadata(metadata)
@@ -91,27 +98,84 @@ def remember(
         )
     said = read_messages(messages)
     journal, limit = opened.journal, opened.setting("passage_limit")
+    held = find(journal, owner)
+    if not said:
+        return Remembered("" if held is None else held.id, (), 0)
+    first = _script(opened, held)
+    script: Script | None = first  # that `left` was compared with; None: and what this call stored
+    left, places = _new(first, said, limit), len(first)
     vectors: dict[bytes, bytes] = {}
+    turns: list[Turn] = []
+    done, pace = 0, Pace()  # the number of the last message that was stored now
     while True:
-        held = find(journal, owner)
-        if not said:
-            return Remembered("" if held is None else held.id, (), 0)
-        _encode_new(opened, _new(opened, held, said, limit), vectors)
+        begun = time.monotonic()
+        part = _part(left, pace)
+        _encode_new(opened, part, vectors)
         with journal.writing() as writing:
             held = find(journal, owner)
-            new = _new(opened, held, said, limit)
-            if not all(content_hash(text) in vectors for one in new for text in one.texts()):
-                continue  # another writer changed meanwhile what is new: look again
-            if new:
+            there = _script(opened, held)
+            if script not in (None, there) or len(there) != places:  # others wrote meanwhile
+                script, places = there, len(there)
+                left = _again(there, said, limit, left, done)
+                part = _part(left, pace)
+            if not all(content_hash(text) in vectors for one in part for text in one.texts()):
+                continue  # what is new changed: look again
+            if part:
                 opened.claim(writing)
             stored = _conversation(writing, journal, held, owner, title)
-            turns = _write(writing, stored, new, vectors, own)
-            return Remembered(stored.id, turns, len(said) - len(turns))
+            turns += _write(writing, stored, part, vectors, own)
+        left = left[len(part) :]
+        if progress is not None and part:
+            progress(len(turns), len(turns) + len(left))
+        if not left:
+            return Remembered(stored.id, tuple(turns), len(said) - len(turns))
+        done, script = part[-1].number, None
+        places = max(places, 1 + max(one.ordinal for one in part))
+        pace.took(_size(part), time.monotonic() - begun)
+        vectors.clear()
 
 
-def _new(opened: Opened, held: Conversation | None, said: Sequence[Said], limit: int) -> list[_New]:
+def _script(opened: Opened, held: Conversation | None) -> Script:
+    return _NOTHING if held is None else opened.transcripts.of(opened.journal, held.id)
+
+
+def _part(left: Sequence[_New], pace: Pace) -> Sequence[_New]:
+    """Return what of some messages is stored next, in one transaction."""
+    if note_of() is not None:
+        return left  # a request of which is noted that it was done is done whole, or not at all
+    size = 0
+    for count, one in enumerate(left, start=1):
+        size += len(one.said.text)
+        if pace.is_full(count, size):
+            return left[:count]
+    return left
+
+
+def _size(part: Sequence[_New]) -> int:
+    return sum(len(one.said.text) for one in part)
+
+
+def _again(
+    script: Script, said: Sequence[Said], limit: int, left: Sequence[_New], done: int
+) -> Sequence[_New]:
+    """Return what is left to be stored, once others wrote into the conversation.
+
+    Args:
+        script: what is stored by now.
+        said: all that was handed over.
+        limit: of passages.
+        left: what was left before.
+        done: how many of the messages this call has passed already.
+    """
+    new = _new(script, said, limit)
+    if not new or new[0].number > done:
+        return new
+    # Somebody else spoke in between, or took away what was stored: it goes on behind that.
+    return [replace(one, ordinal=place) for place, one in enumerate(left, start=len(script))]
+
+
+def _new(script: Script, said: Sequence[Said], limit: int) -> Sequence[_New]:
     """Return the messages that are not stored yet, with their places."""
-    script = Script() if held is None else opened.transcripts.of(opened.journal, held.id)
     coming = [_place(one) for one in said]
     ids: dict[str, Heard] = {}  # of these
     new: list[_New] = []
@@ -134,7 +198,7 @@ def _new(opened: Opened, held: Conversation | None, said: Sequence[Said], limit:
         ordinal = end if at is None or is_there else at
         end += ordinal == end
         spans = split(one.text, limit=limit) if one.text.strip() else ()
-        new.append(_New(one, ordinal, tuple(spans)))
+        new.append(_New(one, number, ordinal, tuple(spans)))
     return new
 
 

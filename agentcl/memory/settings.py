@@ -20,7 +20,7 @@ from typing import Any, Final
 from agentcl.errors import ConfigError, NotTrusted
 from agentcl.memory.trusted import confirmed
 from agentcl.retrieval.encoders.naming import is_own
-from agentcl.store.backends import Place, place_of
+from agentcl.store.backends import place_of
 from agentcl.text.parsing import parsed_toml
 from agentcl.text.suggesting import did_you_mean
 
@@ -66,12 +66,6 @@ def _name(value: object) -> str:
     return value
 
 
-def _path(value: object) -> Place:
-    if not isinstance(value, str | os.PathLike) or not str(value):
-        raise ValueError("it must be a path, or the URL of a database")
-    return place_of(value)
-
-
 @dataclass(frozen=True, slots=True)
 class _Known:
     default: Any
@@ -80,7 +74,7 @@ class _Known:
 
 # What each setting means is said in docs/howto/configuration.md.
 _KNOWN: Final[Mapping[str, _Known]] = {
-    "path": _Known("agentcl-memory", _path),
+    "path": _Known("agentcl-memory", place_of),
     "encoder": _Known("auto", _name),
     "index": _Known("exact", _name),
     "durability": _Known("full", _durability),

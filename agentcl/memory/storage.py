@@ -36,15 +36,15 @@ from agentcl.store.checks import (
     check_count,
     check_micros,
     check_number,
-    check_path,
     check_unicode,
-    shown,
 )
 from agentcl.store.conversations import Turn
 from agentcl.store.records import KINDS, SCOPE_FIELDS, Document, Passage, Scope
 from agentcl.store.rows import Counters, EncoderSpec
 from agentcl.store.transfer import Grants, Imported
+from agentcl.text.paths import check_path
 from agentcl.text.saving import opened, saving
+from agentcl.text.visible import shown
 
 if TYPE_CHECKING:
     from agentcl.memory.doctor import Report

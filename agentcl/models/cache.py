@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from agentcl.models.base import (
@@ -24,6 +24,7 @@ from agentcl.models.metered import AskingModel
 from agentcl.store.checks import canonical_json
 from agentcl.store.sqlite.database import Database
 from agentcl.store.usage import Usage
+from agentcl.text.paths import check_path
 
 if TYPE_CHECKING:
     import numpy as np
@@ -58,10 +59,14 @@ class CachedModel(AskingModel):
     Args:
         model: who is asked what is not in the file.
         path: the file; made if absent; several processes may share it.
+
+    Raises:
+        InvalidInput: if `path` is no path.
     """
 
-    def __init__(self, model: ChatModel, path: Path) -> None:
+    def __init__(self, model: ChatModel, path: str | os.PathLike[str]) -> None:
         super().__init__(model)
+        path = check_path(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         self._database = Database(
             path,

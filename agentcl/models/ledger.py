@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from fnmatch import fnmatchcase
-from pathlib import Path
 from typing import Final, Literal, cast, get_args
 
 from agentcl.errors import AgentclError, ConfigError, InvalidInput
@@ -18,6 +18,7 @@ from agentcl.store.records import from_micros, now_micros, to_micros
 from agentcl.store.sqlite.database import Database
 from agentcl.store.usage import NO_USAGE, Usage
 from agentcl.text.parsing import parsed_toml
+from agentcl.text.paths import check_path
 from agentcl.text.tokens import estimate_tokens
 
 By = Literal["day", "episode", "job", "purpose", "model"]
@@ -83,12 +84,14 @@ class Prices:
         self._table = dict(table or {})
 
     @classmethod
-    def load(cls, path: Path) -> Prices:
+    def load(cls, path: str | os.PathLike[str]) -> Prices:
         """Read a price table.
 
         Raises:
             ConfigError: naming the file and what is wrong in it.
+            InvalidInput: if `path` is no path.
         """
+        path = check_path(path)
         try:
             read = parsed_toml(path.read_text("utf-8"))
             table = {
@@ -117,9 +120,13 @@ class Ledger:
     Args:
         path: the file; made if absent.
         prices: what tokens cost; applied when the ledger is read, so that a correction counts at once.
+
+    Raises:
+        InvalidInput: if `path` is no path.
     """
 
-    def __init__(self, path: Path, *, prices: Prices | None = None) -> None:
+    def __init__(self, path: str | os.PathLike[str], *, prices: Prices | None = None) -> None:
+        path = check_path(path)
         self._prices = prices or Prices()
         path.parent.mkdir(parents=True, exist_ok=True)
         self._database = Database(

@@ -10,7 +10,6 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any, Final
 
 from agentcl.errors import MissingExtra, ModelUnavailable, RequestRefused
@@ -21,6 +20,7 @@ from agentcl.models.kept import digest_of
 from agentcl.models.server import ModelServer, free_port, require_module
 from agentcl.models.stopping import held_back, until
 from agentcl.store.usage import Usage
+from agentcl.text.paths import check_path
 
 _PACKAGE: Final = "llama_cpp"
 _PROGRAM: Final = "llama-server"  # of llama.cpp itself
@@ -46,6 +46,7 @@ class LlamaCppChat:
         name: what it is called; default: after its file.
 
     Raises:
+        InvalidInput: if `file` is no path.
         MissingExtra: if llama-cpp-python is not installed.
     """
 
@@ -57,10 +58,10 @@ class LlamaCppChat:
         device: str | None = None,
         name: str | None = None,
     ) -> None:
+        self._file, self._context, self._device = check_path(file, "file"), context, device
         if not is_installed():
             raise MissingExtra(f"the model {str(file)!r} with llama.cpp", "llamacpp")
         self.name = name or f"llamacpp:{file}"
-        self._file, self._context, self._device = Path(file), context, device
         self._lock = threading.RLock()
 
     def chat(
@@ -172,6 +173,7 @@ class LlamaCppServer(ModelServer):
         start_timeout_s: how long it may take until it answers.
 
     Raises:
+        InvalidInput: if `file`, `python` or `log` is no path.
         ModelUnavailable: if neither is installed; on entering, if it does not start.
     """
 
@@ -186,10 +188,11 @@ class LlamaCppServer(ModelServer):
         context: int = _CONTEXT,
         arguments: Sequence[str] = (),
         environment: Mapping[str, str] | None = None,
-        log: Path | None = None,
+        log: str | os.PathLike[str] | None = None,
         start_timeout_s: float = 600.0,
     ) -> None:
-        name, port = served_name or Path(file).stem, port or free_port(host)
+        file = check_path(file, "file")
+        name, port = served_name or file.stem, port or free_port(host)
         program = find_server(python, environment)
         place = ("--host", host, "--port", str(port))
         of_its_own = ["-m", str(file), "--alias", name, "-c", str(context), "--jinja"]
@@ -216,6 +219,8 @@ def find_server(
     found = shutil.which(_PROGRAM) if python is None else None
     if found:
         return [found]
+    if python is not None:
+        check_path(python, "python")
     require_module("llama.cpp", _PACKAGE, "llamacpp", python, environment)
     return [str(python or sys.executable), "-m", f"{_PACKAGE}.server"]
 

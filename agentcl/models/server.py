@@ -8,12 +8,12 @@ import signal
 import socket
 import sys
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Final, Self
 from urllib.request import urlopen
 
 from agentcl.errors import ModelUnavailable, ProcessFailed
 from agentcl.process import ChildProcess
+from agentcl.text.paths import check_path
 
 _MISSING: Final = 3  # an exit status that no Python has by itself
 _LOOK: Final = "import importlib.util as u; raise SystemExit(0 if u.find_spec({!r}) else {})"
@@ -39,6 +39,7 @@ class ModelServer:
         start_timeout_s: how long it may take until it answers.
 
     Raises:
+        InvalidInput: if `log` is no path.
         ModelUnavailable: on entering, if it does not start; then the reason that its log gives, and the end of that, are in
             the message.
     """
@@ -53,7 +54,7 @@ class ModelServer:
         command: Sequence[str],
         ready: str,
         variables: Mapping[str, str],
-        log: Path | None,
+        log: str | os.PathLike[str] | None,
         start_timeout_s: float,
     ) -> None:
         self.name = name
@@ -61,7 +62,7 @@ class ModelServer:
         self.url = f"http://{host}:{port}/v1"
         self._program, self._command, self._variables = program, list(command), dict(variables)
         self._ready = f"http://{host}:{port}{ready}"
-        self._log = log
+        self._log = None if log is None else check_path(log, "log")
         self._start_timeout_s = start_timeout_s
         self._process: ChildProcess | None = None
 

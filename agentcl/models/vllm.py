@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Final, Self
 
 from agentcl.models.server import ModelServer, free_port, require_module
+from agentcl.text.paths import check_path
 
 _MODULE: Final = "vllm.entrypoints.openai.api_server"
 _CACHE: Final = "VLLM_CPU_KVCACHE_SPACE"  # GiB for the keys and values of a model on the CPU
@@ -39,6 +39,7 @@ class VllmServer(ModelServer):
         start_timeout_s: how long it may take until it answers.
 
     Raises:
+        InvalidInput: if `python` or `log` is no path.
         ModelUnavailable: on entering, if vLLM is not installed there, or does not start; then the reason that its log
             gives, and the end of that, are in the message.
     """
@@ -55,11 +56,13 @@ class VllmServer(ModelServer):
         prompt_embeds: bool = False,
         arguments: Sequence[str] = (),
         environment: dict[str, str] | None = None,
-        log: Path | None = None,
+        log: str | os.PathLike[str] | None = None,
         start_timeout_s: float = 600.0,
     ) -> None:
         name = served_name or model.rstrip("/").rsplit("/", 1)[-1]
         port = port or free_port(host)
+        if python is not None:
+            check_path(python, "python")
         self._python = python
         super().__init__(
             program="vLLM",

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import sqlite3
 import threading
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import islice
-from pathlib import Path
 from typing import Any, Final, cast
 
 from agentcl.errors import StoreUnavailable, needs
@@ -23,6 +23,7 @@ from agentcl.retrieval import folders
 from agentcl.retrieval.index import Change, Entry, Match, Query, runs_of
 from agentcl.store.records import SCOPE_FIELDS, Scope
 from agentcl.store.sqlite.database import Database
+from agentcl.text.paths import check_path
 from agentcl.text.saving import make_folder
 
 with needs("the index 'chroma'", "chroma"):
@@ -51,6 +52,7 @@ class ChromaIndex:
         port: of the server.
 
     Raises:
+        InvalidInput: if `folder` is no path.
         MissingExtra: on import, if chromadb is not installed.
         StoreUnavailable: if the server does not answer or the folder cannot be used.
     """
@@ -61,20 +63,20 @@ class ChromaIndex:
         self,
         collection: str,
         *,
-        folder: Path | None = None,
+        folder: str | os.PathLike[str] | None = None,
         host: str = "localhost",
         port: int = 8000,
     ) -> None:
         self._name = collection
-        self._folder = folder
+        self._folder = None if folder is None else check_path(folder, "folder")
         self._address = (host, port)
         self._lock = threading.RLock()
         self._seen = -1  # the watermark that our client is known to show
         self._client: ClientAPI | None = None
         self._marks: Database | None = None
-        if folder is not None:
-            make_folder(folder)
-            self._marks = Database(folder / "marks.db", migrations=(_create_marks,))
+        if self._folder is not None:
+            make_folder(self._folder)
+            self._marks = Database(self._folder / "marks.db", migrations=(_create_marks,))
         with self._errors():
             self._collection()
 

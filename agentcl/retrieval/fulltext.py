@@ -12,12 +12,12 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import sqlite3
 import time
 from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
 from itertools import islice
-from pathlib import Path
 from typing import Final, NamedTuple, cast
 
 from agentcl.errors import SchemaTooNew, StoreCorrupt
@@ -30,6 +30,7 @@ from agentcl.store.sql.tables import STEP_S
 from agentcl.store.sqlite.database import Database
 from agentcl.text.function_words import content_terms
 from agentcl.text.identifiers import FORMS, Identifiers
+from agentcl.text.paths import check_path
 from agentcl.text.saving import create, make_folder
 from agentcl.text.terms import ANALYSIS, indexed_terms, signs, terms, written_otherwise
 
@@ -101,18 +102,22 @@ class FullTextIndex:
         busy_timeout_s: how long to wait for another process's write.
         frequent: the share above which a term is frequent; 1 asks for every term, however slow,
             function words as well.
+
+    Raises:
+        InvalidInput: if `folder` is no path.
     """
 
     name = "fulltext"
 
     def __init__(
         self,
-        folder: Path,
+        folder: str | os.PathLike[str],
         *,
         busy_timeout_s: float = 30.0,
         frequent: float = FREQUENT,
         mode: int | None = None,
     ) -> None:
+        folder = check_path(folder, "folder")
         self._file = folder / "fulltext.db"
         self._frequent = frequent
         self._busy_timeout_s = busy_timeout_s

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from agentcl.errors import InvalidInput
-from agentcl.store.checks import shown
 from agentcl.text.suggesting import did_you_mean
+from agentcl.text.visible import shown
 
 Mode = Literal["hybrid", "dense", "text", "graph"]
 

@@ -16,12 +16,12 @@ from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import ClassVar, Final, Literal, get_args
 
 from agentcl.errors import ConfigError, InvalidInput, NotFound
 from agentcl.store.checks import WriteScope, check_label, check_scope, named_scope
 from agentcl.text.homes import config_folder
+from agentcl.text.paths import check_path
 from agentcl.text.saving import make_folder, saving
 
 Right = Literal["read", "write", "learn"]
@@ -65,6 +65,7 @@ class Keys:
         file: where keys are kept; default: in the user's own configuration.
 
     Raises:
+        InvalidInput: if `folder` or `file` is no path.
         ConfigError: if there is no place for them, here and in every verb.
     """
 
@@ -72,9 +73,11 @@ class Keys:
         False  # whether to look for one takes long enough that others go on meanwhile
     )
 
-    def __init__(self, folder: Path, *, file: Path | None = None) -> None:
-        self._memory = os.path.realpath(folder)
-        self.file = file or config_folder("") / "keys.db"
+    def __init__(
+        self, folder: str | os.PathLike[str], *, file: str | os.PathLike[str] | None = None
+    ) -> None:
+        self._memory = os.path.realpath(check_path(folder, "folder"))
+        self.file = config_folder("") / "keys.db" if file is None else check_path(file, "file")
         self._lock = threading.Lock()
         self._open: sqlite3.Connection | None = None
 
@@ -102,15 +105,16 @@ class Keys:
         secret = _PREFIX + secrets.token_urlsafe(_BYTES)
         return secret, self._kept(secret, name, rights, scope or {})
 
-    def of_file(self, file: Path) -> Key:
+    def of_file(self, file: str | os.PathLike[str]) -> Key:
         """Return the key that a file holds, which from now on opens all; of a file that is not there it is made.
 
         So a server in a container has a key from its first start, and one that is handed to it as a secret is taken.
 
         Raises:
             ConfigError: if the file cannot be read or written.
-            InvalidInput: if it holds no key.
+            InvalidInput: if it is no path, or holds no key.
         """
+        file = check_path(file, "file")
         try:
             if not file.exists():
                 make_folder(file.absolute().parent)

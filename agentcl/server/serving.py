@@ -5,7 +5,17 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from socket import AF_INET, AF_INET6, IPPROTO_TCP, SO_REUSEADDR, SOCK_STREAM, SOL_SOCKET, socket
+from errno import EACCES, EADDRNOTAVAIL
+from socket import (
+    AF_INET,
+    AF_INET6,
+    IPPROTO_TCP,
+    SO_REUSEADDR,
+    SOCK_STREAM,
+    SOL_SOCKET,
+    gaierror,
+    socket,
+)
 from typing import TYPE_CHECKING, Any
 
 from agentcl.errors import InvalidInput, needs
@@ -70,11 +80,19 @@ def _listening(settings: ServerSettings) -> Iterator[socket]:
     except OSError as error:
         listener.close()
         raise InvalidInput(
-            f"{settings.host} port {settings.port} cannot be listened on: {error.strerror or error}. Another "
-            "server may run there: use its address, or name another --port"
+            f"{settings.host} port {settings.port} cannot be listened on: {error.strerror or error}. {_remedy(error)}"
         ) from error
     with listener:
         yield listener
+
+
+def _remedy(error: OSError) -> str:
+    """Return what to do where an address cannot be listened on."""
+    if isinstance(error, gaierror) or error.errno == EADDRNOTAVAIL:
+        return "--host names an address of this machine; 0.0.0.0 is all of them"
+    if error.errno == EACCES:
+        return "Low ports belong to the system: name another --port"
+    return "Another server may run there: use its address, or name another --port"
 
 
 @contextmanager

@@ -16,25 +16,31 @@ from agentcl.store.rows import checked_clock
 from agentcl.store.sql.reading import SqlStore
 from agentcl.store.sqlite.connecting import Durability
 from agentcl.store.sqlite.store import FILE, SqliteStore
+from agentcl.text.paths import check_path
 from agentcl.text.saving import make_folder
 
 Place = Path | Address  # of a memory
 
 
-def place_of(text: str | os.PathLike[str]) -> Place:
-    """Return the place that a text names: a database by its URL, else a folder. Raises ConfigError."""
+def place_of(text: object) -> Place:
+    """Return the place that a text or path names: a database by its URL, else a folder.
+
+    Raises:
+        InvalidInput: if it is neither.
+        ConfigError: if the URL cannot be read, or there is no such home.
+    """
     if isinstance(text, Address):
         return text
     if is_address(text):
         return parse(str(text))
     try:
-        return Path(text).expanduser()
+        return check_path(text).expanduser()
     except RuntimeError as error:
         raise ConfigError(f"{text}: nobody here has the home that ~ stands for") from error
 
 
 def open_store(
-    place: Place,
+    place: str | os.PathLike[str],
     *,
     busy_timeout_s: float = 30.0,
     durability: Durability = "full",
@@ -44,7 +50,7 @@ def open_store(
     """Open the store of a memory; a new one is made there unless `read_only`.
 
     Args:
-        place: a folder that exists, or a database.
+        place: a folder that exists, or a database's URL.
         busy_timeout_s: how long a writer waits for its turn.
         durability: "full" survives a power cut after each write; "normal" may lose the last writes
             in a power cut, but nothing in a crash of the process. A database has a setting of its own.
@@ -52,11 +58,12 @@ def open_store(
         clock: microseconds since 1970, as an int; record times rise strictly even when it steps back.
 
     Raises:
-        InvalidInput: if the clock is none; and from a verb, whenever it tells what is no moment until the year 9999.
+        InvalidInput: if the place or the clock is none; and from a verb, whenever the clock tells what is no moment until the
+            year 9999.
         StoreUnavailable: (or a subclass) if it cannot be opened.
         MissingExtra: if what it needs is not installed.
     """
-    clock = checked_clock(clock)
+    clock, place = checked_clock(clock), place_of(place)
     if isinstance(place, Address):
         with _needed():
             from agentcl.store.postgres.store import PostgresStore
@@ -161,8 +168,9 @@ def _is_empty(folder: Path) -> bool:
         store.close()
 
 
-def holds_store(place: Place) -> bool:
-    """Return whether there is a store in a folder or a database. Raises StoreUnavailable and MissingExtra."""
+def holds_store(place: str | os.PathLike[str]) -> bool:
+    """Return whether there is a store in a folder or a database. Raises InvalidInput, StoreUnavailable and MissingExtra."""
+    place = place_of(place)
     if isinstance(place, Address):
         with _needed():
             from agentcl.store.postgres.opening import holds_memory

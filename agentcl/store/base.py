@@ -10,6 +10,7 @@ and it leaves a row that says so.
 
 from __future__ import annotations
 
+import os
 import stat
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -392,7 +393,7 @@ class Store(ABC):
         """Return the snapshots and exports that were noted, oldest first."""
 
     @abstractmethod
-    def snapshot(self, folder: Path) -> Path:
+    def snapshot(self, folder: str | os.PathLike[str]) -> Path:
         """Write a consistent, compact copy into a new folder, to be opened as any memory.
 
         The copy has a "meta" id of its own, and is noted among the `copies`.
@@ -401,7 +402,7 @@ class Store(ABC):
             The file that holds it.
 
         Raises:
-            InvalidInput: if the folder holds a memory already.
+            InvalidInput: if the folder is no path, or holds a memory already.
             StoreUnavailable: if it cannot be written.
         """
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 import json
 import math
-import os
 import re
 import sys
 from collections.abc import Collection, Iterable, Mapping
@@ -13,7 +12,6 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from numbers import Real
 from operator import index
-from pathlib import Path
 from types import FrameType
 from typing import Any, Final, TypedDict, TypeVar, cast
 
@@ -21,6 +19,7 @@ from agentcl.errors import InvalidInput
 from agentcl.store.records import ANY, SCOPE_FIELDS, AnyScope, Scope, ScopeView, to_micros
 from agentcl.store.usage import Usage
 from agentcl.text.suggesting import did_you_mean
+from agentcl.text.visible import shown
 
 MAX_TEXT: Final = 50_000_000  # characters; a text is held in memory several times while it is added
 MAX_LABEL: Final = 4_000  # characters of a title or uri
@@ -32,7 +31,6 @@ _EXACT: Final = 1 << 53  # up to here every reader of JSON has whole numbers exa
 _LOCK: Final = re.compile("[a-z0-9-]+")
 _MOST_BITS: Final = 1_024  # of a whole number that is kept as a text
 _MOST: Final = 1 << 31  # of anything that is counted
-_SHOWN: Final = 60  # characters of a wrong value in a message
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 T = TypeVar("T")
 _CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f]")
@@ -138,25 +136,6 @@ def check_choice(value: object, choices: Collection[str], what: str) -> str:
     if not isinstance(value, str) or value not in choices:
         raise InvalidInput(f"{what} must be one of {', '.join(choices)}, not {shown(value)}")
     return value
-
-
-def check_path(path: object) -> Path:
-    """Return the path of a file or folder. Raises InvalidInput."""
-    if not isinstance(path, str | os.PathLike) or isinstance(os.fspath(path), bytes):
-        raise InvalidInput(f"a path must be a string or a Path, not {shown(path)}")
-    if not str(path) or "\0" in str(path):
-        raise InvalidInput(f"{path!r} is no path; name a file or folder")
-    return Path(path)
-
-
-def shown(value: object) -> str:
-    """Return what was given, in few words."""
-    try:
-        said = repr(value)
-    except ValueError:  # a whole number of thousands of digits
-        return f"{type(value).__name__} of very many digits"
-    of_type = "" if value is None else f"{type(value).__name__} "
-    return f"{of_type}{said if len(said) <= _SHOWN else said[: _SHOWN - 1] + '…'}"
 
 
 def _check_scope_field(value: object, what: str) -> str:

@@ -16,9 +16,10 @@ from types import NoneType
 from typing import Any, Final, Literal, NamedTuple
 
 from agentcl.errors import InvalidInput, StoreCorrupt
-from agentcl.store.checks import canonical_json, shown
+from agentcl.store.checks import canonical_json
 from agentcl.store.fields import misfit
 from agentcl.store.records import KINDS, Record, Scope, build, from_micros, own_fields, to_micros
+from agentcl.text.visible import shown
 
 logger = logging.getLogger(__name__)
 _JSON: Final = json.JSONDecoder()

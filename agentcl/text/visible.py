@@ -1,4 +1,4 @@
-"""Texts that a page or a terminal can hold."""
+"""Texts that a page, a terminal or a message can hold."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ from typing import Final
 
 from agentcl.text.unseen import is_steering, is_unseen
 
+_SHOWN: Final = 60  # characters of a wrong value in a message
+
 
 def visible(text: str) -> str:
     """Return a text for a page or a terminal, with a replacement character for each that would steer it."""
-    shown = text.replace("\r\n", "\n")
-    return shown.translate(
-        {ord(char): "\N{REPLACEMENT CHARACTER}" for char in set(shown) if is_steering(char)}
+    lines = text.replace("\r\n", "\n")
+    return lines.translate(
+        {ord(char): "\N{REPLACEMENT CHARACTER}" for char in set(lines) if is_steering(char)}
     )
 
 
@@ -41,3 +43,13 @@ def for_json(document: str) -> str:
 def shortened(text: str, most: int) -> str:
     """Return a text of at most `most` characters; one that is cut ends with an ellipsis."""
     return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
+def shown(value: object) -> str:
+    """Return what was given, in few words."""
+    try:
+        said = repr(value)
+    except ValueError:  # a whole number of thousands of digits
+        return f"{type(value).__name__} of very many digits"
+    of_type = "" if value is None else f"{type(value).__name__} "
+    return f"{of_type}{shortened(said, _SHOWN)}"

@@ -117,3 +117,41 @@ def test_a_file_may_be_one_list_or_an_object_with_messages(run: Run, tmp_path: P
     assert "2 known already" in run("remember", str(lines), "--user", "ada").stdout
     whole.write_text(json.dumps(messages, indent=2))
     assert "2 known already" in run("remember", str(whole), "--user", "ada").stdout
+
+
+def test_a_conversation_is_named_by_its_session(run: Run, chat: str) -> None:
+    run("remember", chat, "--session", "chat-7", "--title", "Moving")
+    assert "chat-7" in run("list", "--kind", "conversation").stdout
+    shown = run("show", "chat-7").stdout
+    assert "title: Moving" in shown
+    assert shown.index("I live in Oslo.") < shown.index("Noted.") < shown.index("Bergen")
+    assert run("show", "--session", "chat-7").stdout == shown
+    assert run("show", "chat-7", "--session", "chat-7").stdout == shown
+    told = json.loads(run("show", "chat-7", "--json").stdout)
+    assert [turn["text"] for turn in told["turns"]][:2] == ["I live in Oslo.", "Noted."]
+    assert json.loads(run("history", "chat-7", "--json").stdout)[0]["record"]["title"] == "Moving"
+    assert "no conversation of that session" in run("show", "chat-8", code=1).stderr
+    assert "--session NAME" in run("show", code=1).stderr
+
+    run("delete", "chat-7")
+    assert "no conversation" in run("show", "chat-7", code=1).stderr
+    assert run("forget", "chat-7", "--yes").exit_code == 0
+    assert json.loads(run("list", "--kind", "conversation", "--json").stdout) == []
+
+
+def test_a_session_of_nobody_is_named_too_and_one_of_several_is_told(
+    run: Run, chat: str, tmp_path: Path
+) -> None:
+    def bare(*arguments: str) -> Result:
+        return CliRunner().invoke(main, [*arguments])
+
+    assert bare("remember", chat, "--session", "s").exit_code == 0
+    assert "Noted." in bare("show", "s").stdout
+    run("remember", chat, "--session", "s")
+    bare("remember", chat, "--session", "s", "--user", "bo")
+    told = bare("show", "s", "--all-scopes")
+    assert told.exit_code == 1
+    assert "3 conversations" in told.stderr
+    assert "user=bo" in told.stderr
+    own = json.loads(run("show", "s", "--session", "s", "--json").stdout)["record"]
+    assert own["scope"]["user"] == "ada"

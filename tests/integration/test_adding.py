@@ -1,11 +1,11 @@
-"""Adding much with a slow encoder: little is lost when it is cut off, and nobody waits for it."""
+"""Adding and remembering much with a slow encoder: little is lost when it is cut off, and nobody waits for it."""
 
 import os
 import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -14,6 +14,8 @@ from agentcl import Draft, Memory
 from agentcl.memory.pacing import batches
 from agentcl.retrieval.encoders import Encoder, HashingEncoder
 from agentcl.retrieval.encoders.base import Role
+from agentcl.store.noting import noting
+from agentcl.store.writing import Writing
 
 _SLOW = """
 import sys, time
@@ -25,9 +27,16 @@ class Slow(HashingEncoder):
         time.sleep(0.02 * len(texts))
         return super().encode(texts, role=role)
 
+def told(done, total=0):
+    print(done, flush=True)
+
+texts = [f"note {n} " * 80 for n in range(5_000)]
 with Memory(sys.argv[1], encoder=Slow(32)) as memory:
     print("ready", flush=True)
-    memory.add_many([f"note {n} " * 80 for n in range(5_000)], progress=lambda done: print(done, flush=True))
+    if sys.argv[2] == "add":
+        memory.add_many(texts, progress=told)
+    else:
+        memory.remember(texts[:600], progress=told, user="ada", session="s")
 """
 
 
@@ -48,20 +57,120 @@ class _Recorded:
         return self._inner.encode(texts, role=role)
 
 
-def test_what_was_encoded_before_a_kill_is_stored(tmp_path: Path) -> None:
-    command = [sys.executable, "-c", _SLOW, str(tmp_path)]
+def _killed(folder: Path, verb: str) -> int:
+    """Add or remember much, kill that once some is stored, and return how much it said was."""
+    command = [sys.executable, "-c", _SLOW, str(folder), verb]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     assert process.stdout.readline() == "ready\n"
     told = int(process.stdout.readline())
     os.kill(process.pid, signal.SIGKILL)
     process.communicate()
+    return told
+
+
+def test_what_was_encoded_before_a_kill_is_stored(tmp_path: Path) -> None:
+    told = _killed(tmp_path, "add")
     assert 0 < told < 256  # so many take more than the seconds after which what is done is stored
     with Memory(tmp_path, encoder="hashing:32") as memory:
         stored = len(memory.list(limit=10_000))
         assert told <= stored < 1_000
         assert memory.store.examine().problems == ()
         assert memory.search("note 7", limit=3).hits
+
+
+def test_a_conversation_that_a_kill_cut_off_goes_on_where_it_stopped(tmp_path: Path) -> None:
+    told = _killed(tmp_path / "cut", "remember")
+    texts = [f"note {n} " * 80 for n in range(600)]
+    with Memory(tmp_path / "cut", encoder="hashing:32") as cut:
+        begun = [turn.text for turn in cut.conversations.turns(user="ada", session="s")]
+        assert told <= len(begun) < len(texts)
+        assert begun == texts[: len(begun)]
+        assert cut.store.examine().problems == ()
+        done = cut.remember(texts, user="ada", session="s")
+        assert (len(done.turns), done.known) == (len(texts) - len(begun), len(begun))
+        with Memory(tmp_path / "whole", encoder="hashing:32") as whole:
+            whole.remember(texts, user="ada", session="s")
+            assert _held(cut) == _held(whole)
+            assert cut.store.stats().records == whole.store.stats().records
+
+
+def _held(memory: Memory) -> list[tuple[object, ...]]:
+    """Return what a memory holds of its conversation, without what depends on when it was stored."""
+    turns = memory.conversations.turns(user="ada", session="s")
+    passages = [memory.store.passages(turn.id, user="ada") for turn in turns]
+    return [
+        (turn.role, turn.text, turn.ordinal, [(one.text, one.ordinal) for one in some])
+        for turn, some in zip(turns, passages, strict=True)
+    ]
+
+
+_LONG = [f"{n} " * 1_000 for n in range(100)]  # more than is stored at once
+
+
+class _Between:
+    """An encoder before whose second answer somebody else does something."""
+
+    is_lexical = True
+
+    def __init__(self, act: Callable[[], object]) -> None:
+        self._inner = HashingEncoder(32)
+        self.name, self.dim = self._inner.name, self._inner.dim
+        self._act, self._asked = act, 0
+
+    def encode(self, texts: Sequence[str], *, role: Role) -> list[bytes]:
+        self._asked += 1
+        if self._asked == 2:
+            self._act()
+        return self._inner.encode(texts, role=role)
+
+
+def _remembered_while(folder: Path, act: Callable[[Memory], object]) -> list[str]:
+    """Remember a long list, let another process do something in the middle, and return what is stored."""
+    with Memory(folder, encoder="hashing:32") as other:
+        encoder = _Between(lambda: act(other))
+        with Memory(folder, encoder=encoder) as memory:
+            done = memory.remember(_LONG, session="s")
+            assert memory.store.examine().problems == ()
+            assert done.known + len(done.turns) == len(_LONG)
+            return [turn.text for turn in memory.conversations.turns(session="s")]
+
+
+def test_who_hands_over_the_same_list_meanwhile_doubles_nothing(tmp_path: Path) -> None:
+    assert _remembered_while(tmp_path, lambda other: other.remember(_LONG, session="s")) == _LONG
+
+
+def test_what_is_said_meanwhile_stands_between_the_parts(tmp_path: Path) -> None:
+    stored = _remembered_while(tmp_path, lambda other: other.remember("Hello?", session="s"))
+    assert 0 < stored.index("Hello?") < len(_LONG)
+    assert [text for text in stored if text != "Hello?"] == _LONG
+
+
+def test_a_conversation_that_is_forgotten_meanwhile_gets_the_rest_alone(tmp_path: Path) -> None:
+    stored = _remembered_while(tmp_path, lambda other: other.forget(session="s", everything=True))
+    assert 0 < len(stored) < len(_LONG)
+    assert stored == _LONG[-len(stored) :]
+
+
+def test_little_is_one_transaction_and_so_is_a_request_that_is_noted(tmp_path: Path) -> None:
+    told: list[tuple[int, int]] = []
+    noted: list[tuple[int, int]] = []
+
+    def note(writing: Writing, before: int, after: int) -> None:
+        noted.append((before, after))
+
+    with Memory(tmp_path, encoder="hashing:32") as memory, noting(note):
+        memory.remember(_LONG[:7], session="little", progress=lambda *far: told.append(far))
+        memory.remember(_LONG, session="noted", progress=lambda *far: told.append(far))
+    assert told == [(7, 7), (100, 100)]
+    assert len(noted) == 2
+    with Memory(tmp_path, encoder="hashing:32") as memory:
+        memory.remember(_LONG[:7], session="small", progress=lambda *far: told.append(far))
+        memory.remember(_LONG, session="much", progress=lambda *far: told.append(far))
+    assert told[2] == (7, 7)
+    assert [total for _, total in told[3:]] == [100] * len(told[3:])
+    assert [done for done, _ in told[3:]] == sorted({done for done, _ in told[3:]})
+    assert len(told[3:]) > 1
 
 
 def test_batches_hold_all_drafts_in_order_and_grow_while_it_goes_fast() -> None:

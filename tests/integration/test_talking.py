@@ -1,5 +1,6 @@
 """The chat in the terminal: what its model is shown before each answer."""
 
+import socket
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -36,6 +37,28 @@ def test_a_question_asked_again_in_chat_shows_the_fact_that_answers_it(tmp_path:
         assert FACT in prompt
         assert ECHO not in prompt
         assert prompt.count(ASKED) == 1
+
+
+@pytest.mark.parametrize("more", [[], ["--web"]])
+def test_an_address_that_is_none_is_refused_by_the_name_of_its_option(
+    tmp_path: Path, more: list[str]
+) -> None:
+    given = ["--path", str(tmp_path / "m"), "--encoder", "hashing", "--model", "m", *more]
+    done = CliRunner().invoke(main, ["chat", *given, "--url", "localhost:8000"])
+    assert done.exit_code == 1
+    assert "--url" in done.stderr
+    assert "http://localhost:8000/v1" in done.stderr
+    assert "--upstream" not in done.stderr
+
+
+def test_what_was_piped_in_and_not_answered_ends_with_an_error(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        nowhere = f"http://127.0.0.1:{taken.getsockname()[1]}/v1"
+    given = ["--path", str(tmp_path / "m"), "--encoder", "hashing", "--model", "m"]
+    done = CliRunner().invoke(main, ["chat", *given, "--url", nowhere], input="Hello\n/help\n")
+    assert "gave no answer" in done.stderr
+    assert "/forget N" in done.stdout  # the lines behind it were read
+    assert done.exit_code == 1
 
 
 PASSAGE = "Marin Holt keeps the lighthouse of Orvex and paints its green door each spring, as her aunt did before her."

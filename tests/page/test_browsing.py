@@ -1,5 +1,6 @@
 """Looking at what is stored: search, documents, what holds, lessons, the graph, and all of it as it was."""
 
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 
 from agentcl import Memory
 from agentcl.memory import Draft
+from agentcl.store import Document
 from tests.page.reading import Site
 from tests.served import served
 
@@ -101,6 +103,18 @@ def test_a_lesson_shows_its_evidence_and_can_be_retired(
     assert standing.belief.stage == "retired"
 
 
+@pytest.mark.parametrize("size", ["desktop"])
+def test_the_graph_begins_with_the_name_that_most_passages_share(
+    site: Site, opened: Callable[[str], Any], size: str
+) -> None:
+    page = opened(f"{site.url}/#/graph")
+    picture = page.get_by_role("group", name=re.compile("ilka renn and"))
+    picture.get_by_role("button", name="A life, a passage").wait_for()
+    page.get_by_text("Names that most passages share").wait_for()
+    picture.get_by_role("button", name="upper mossling, a name").click()
+    page.get_by_role("heading", name="upper mossling").wait_for()
+
+
 def test_one_walks_through_the_graph(site: Site, opened: Callable[[str], Any], size: str) -> None:
     page = opened(f"{site.url}/#/graph")
     page.get_by_role("link", name="ilka renn").first.click()
@@ -157,19 +171,26 @@ def test_what_takes_long_is_told(
     page.get_by_role("progressbar").first.wait_for(state="detached")
 
 
-@pytest.mark.parametrize("part", ["search", "statements", "documents", "conversations", "lessons"])
-def test_the_part_that_is_open_is_in_sight_among_all(
-    site: Site, opened: Callable[[str], Any], part: str
+@pytest.mark.parametrize("part", ["search", "lessons"])
+def test_all_parts_of_the_memory_are_in_sight(
+    site: Site, opened: Callable[[str], Any], size: str, part: str
 ) -> None:
     page = opened(f"{site.url}/#/memory/{part}")
     page.locator("nav .count").first.wait_for()  # they make the parts wider
-    page.wait_for_function(
-        """() => {
-            const current = document.querySelector('nav [aria-current][href^="#/memory/"]');
-            const box = current?.getBoundingClientRect();
-            return box && box.left >= 0 && box.right <= innerWidth;
-        }"""
-    )
+    links = page.get_by_role("navigation", name="Memory").get_by_role("link")
+    assert links.count() == 5
+    for link in links.all():
+        box = link.bounding_box()
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= page.viewport_size["width"]
+
+
+@pytest.mark.parametrize("part", ["statements", "documents", "conversations", "lessons", "search"])
+def test_what_is_not_there_is_told_in_words_of_the_page(
+    site: Site, opened: Callable[[str], Any], size: str, part: str
+) -> None:
+    page = opened(f"{site.url}/#/memory/{part}/01M8NV1Q7HAT0001ZG7D0TTED1")
+    page.get_by_text("It is not here, or not any more.").wait_for()
 
 
 def test_names_in_the_graph_do_not_lie_on_each_other(
@@ -217,3 +238,196 @@ def test_a_conversation_of_the_page_is_called_by_what_began_it(
     assert "page-2026" not in line.inner_text()
     line.click()
     page.get_by_role("heading", name="Which trains go to Bergen?").wait_for()
+
+
+def correct(page: Any, label: str, words: str) -> None:
+    """Say on the page what is right, and wait until it is stored."""
+    page.get_by_role("textbox", name=label).fill(words)
+    page.get_by_role("button", name="Save").click()
+    page.get_by_text(re.compile(r"Corrected\.|Saved as a new version\.")).wait_for()
+
+
+def undo(page: Any) -> None:
+    page.get_by_role("button", name="Undo").click()
+    page.get_by_text("Undone.").wait_for()
+
+
+def test_of_several_values_only_the_corrected_one_ends(
+    site: Site, opened: Callable[[str], Any], size: str
+) -> None:
+    said = site.memory.scoped(user="me").statements
+    said.add("user", "likes", "tea")
+    said.add("user", "likes", "coffee")
+    page = opened(f"{site.url}/#/memory/statements")
+
+    def liked() -> list[str]:
+        return [one.value for one in said.list() if "likes" in one.text]
+
+    page.get_by_role("link", name=re.compile("likes tea")).click()
+    page.get_by_role("button", name="Correct").click()
+    assert page.get_by_role("button", name="Save").is_disabled()  # nothing is changed yet
+    correct(page, "What holds now?", "mate")
+    assert liked() == ["coffee", "mate"]
+    undo(page)
+    assert liked() == ["tea", "coffee"]
+    page.get_by_role("button", name="Correct").click()
+    correct(page, "What holds now?", "Tea")  # the same value in other letters
+    assert liked() == ["coffee", "Tea"]
+    undo(page)
+    page.get_by_role("button", name="Correct").click()
+    correct(page, "What holds now?", "coffee")  # which holds already
+    assert liked() == ["coffee"]
+    undo(page)
+    assert liked() == ["tea", "coffee"]
+
+
+def test_a_correction_that_fails_half_way_changes_nothing(
+    site: Site, opened: Callable[[str], Any], size: str
+) -> None:
+    said = site.memory.scoped(user="me").statements
+    tea = said.add("user", "likes", "tea")
+    page = opened(f"{site.url}/#/memory/statements/{tea.id}")
+
+    def refused(route: Any) -> None:
+        if "mate" in route.request.post_data:
+            route.fulfill(status=503, json={"title": "Busy", "detail": "another run is at work"})
+        else:
+            route.continue_()
+
+    page.route("**/statements/add", refused)
+    page.get_by_role("button", name="Correct").click()
+    page.get_by_role("textbox", name="What holds now?").fill("mate")
+    page.get_by_role("button", name="Save").click()
+    page.get_by_text("another run is at work").wait_for()
+    assert "tea" in [one.value for one in said.list()]
+
+
+def test_what_holds_no_longer_can_be_undone(
+    site: Site, opened: Callable[[str], Any], size: str
+) -> None:
+    said = site.memory.scoped(user="me").statements
+    page = opened(f"{site.url}/#/memory/statements")
+    page.get_by_role("link", name=re.compile("moved to Leuven")).click()
+    page.get_by_role("button", name="No longer").click()
+    page.get_by_text("It holds no longer from now on.").wait_for()
+    assert "Leuven" not in [one.value for one in said.list()]
+    undo(page)
+    assert "Leuven" in [one.value for one in said.list()]
+
+
+def test_what_was_taken_back_can_be_stated_again(
+    site: Site, opened: Callable[[str], Any], size: str
+) -> None:
+    said = site.memory.scoped(user="me").statements
+    boat = said.add("user", "owns", "a boat", since="2024-05", sort="relation")
+    page = opened(f"{site.url}/#/memory/statements/{boat.id}")
+    page.get_by_role("button", name="Take back").click()
+    page.get_by_text("Taken back.").wait_for()
+    assert "a boat" not in [one.value for one in said.list()]
+    undo(page)
+    (again,) = [one for one in said.list() if one.value == "a boat"]
+    assert (again.since, again.sort, again.said_at) == (boat.since, boat.sort, boat.said_at)
+
+
+def test_an_edited_document_is_as_it_was_after_undo(
+    site: Site, opened: Callable[[str], Any], size: str
+) -> None:
+    (ferry,) = [one for one in site.memory.list() if getattr(one, "title", "") == "Ferry"]
+    page = opened(f"{site.url}/#/memory/documents/{ferry.id}")
+    page.get_by_role("button", name="Correct").click()
+    correct(page, "Edit the text", "The evening boat is steered by Bram.")
+    undo(page)
+    now = site.memory.get(ferry.id)
+    assert isinstance(now, Document)
+    assert (now.text, now.version) == ("The evening boat is steered by Ilka Renn.", 3)
+
+
+def test_a_corrected_turn_stays_in_its_conversation_and_states_what_it_says(
+    site: Site, opened: Callable[[str], Any], size: str
+) -> None:
+    me = site.memory.scoped(user="me")
+    (held,) = [one for one in me.conversations.list() if one.key == "2025-04-01"]
+    (before,) = me.conversations.turns(held.id)
+    page = opened(f"{site.url}/#/memory/conversations/{held.id}")
+    page.get_by_role("button", name=re.compile("Correct")).click()
+    correct(page, "What should it say?", "I moved to Antwerp last Saturday!")
+    (now,) = me.conversations.turns(held.id)
+    assert (now.text, now.said_at) == ("I moved to Antwerp last Saturday!", before.said_at)
+    (home,) = [one for one in me.statements.list() if one.slot == "user / home"]
+    assert (home.value, home.since) == ("Antwerp", "2025-03-29")
+    undo(page)
+    (again,) = me.conversations.turns(held.id)
+    assert (again.text, again.said_at) == (before.text, before.said_at)
+    assert "Leuven" in [one.value for one in me.statements.list()]
+
+
+def test_a_way_back_is_not_left_to_the_next_person(
+    site: Site, opened: Callable[[str], Any], size: str
+) -> None:
+    page = opened(f"{site.url}/#/memory/statements")
+    page.get_by_role("link", name=re.compile("moved to Leuven")).click()
+    page.get_by_role("button", name="No longer").click()
+    page.get_by_role("button", name="Undo").wait_for()
+    page.get_by_role("button", name=re.compile("Whose memory")).click()
+    page.get_by_role("textbox", name="Whose memory").fill("bo")
+    page.get_by_role("button", name="Use this name").click()
+    page.get_by_role("button", name="Undo").wait_for(state="detached")
+
+
+def lines_of(download: Any) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in Path(download.path()).read_text("utf-8").splitlines()]
+
+
+def test_what_may_be_read_is_exported_and_nothing_else(
+    locked: tuple[Site, str], opened: Callable[[str], Any], size: str
+) -> None:
+    site, secret = locked
+    site.memory.remember("The password of the harbour is kept by Bo.", user="bo", session="s")
+    site.memory.add_many(Draft(text=f"Text {n}", title=f"Note {n}") for n in range(600))
+    page = opened(f"{site.url}/#/memory/documents")
+    page.get_by_role("textbox", name="Key").fill(secret)
+    page.get_by_role("button", name="Open").click()
+    page.get_by_role("dialog").wait_for(state="hidden")
+    with page.expect_download() as downloading:
+        page.get_by_role("button", name="Export").click()
+    page.get_by_text(re.compile("records exported")).wait_for()
+    assert re.fullmatch(r"agentcl-me-\d{4}-\d\d-\d\d\.jsonl", downloading.value.suggested_filename)
+    head, *records = lines_of(downloading.value)
+    assert head["scope"] == {"user": "me"}
+    assert sum(one["kind"] == "document" for one in records) == 602
+    assert len({one["id"] for one in records}) == len(records)
+    for kind, words in {
+        "document": "steered by Ilka Renn", "turn": "moved to Leuven", "statement": "allergic to nuts",
+        "episode": "press a specimen", "step": "it dries", "guidance": "change the paper",
+    }.items():  # fmt: skip
+        assert any(words in json.dumps(one) for one in records if one["kind"] == kind)
+    assert "password of the harbour" not in json.dumps(records)
+
+
+def test_an_export_is_as_of_the_moment_that_is_shown(
+    site: Site, opened: Callable[[str], Any], size: str
+) -> None:
+    page = opened(f"{site.url}/#/memory/documents")
+    page.locator("input[type=range]:enabled").wait_for()
+    slider = page.get_by_label("Show the memory as it was on")
+    slider.focus()
+    slider.press("Home")
+    page.get_by_text("Nothing of this kind was there yet.").wait_for()
+    with page.expect_download() as downloading:
+        page.get_by_role("button", name="Export").click()
+    (head,) = lines_of(downloading.value)
+    assert head["as_of"]
+
+
+def test_an_export_that_fails_says_so_and_can_be_asked_for_again(
+    site: Site, opened: Callable[[str], Any], size: str
+) -> None:
+    page = opened(f"{site.url}/#/memory/documents")
+    busy = {"title": "Busy", "detail": "too many requests at once"}
+    page.route("**/v1/memory/list", lambda route: route.fulfill(status=429, json=busy))
+    page.get_by_role("button", name="Export").click()
+    page.get_by_text("too many requests at once").wait_for()
+    page.unroute("**/v1/memory/list")
+    with page.expect_download() as downloading:
+        page.get_by_role("button", name="Export").click()
+    assert len(lines_of(downloading.value)) > 5

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from collections.abc import Callable, Mapping
@@ -16,10 +17,12 @@ from agentcl.bench.baselines.lexical import Bm25
 from agentcl.bench.baselines.own import OwnMemory
 from agentcl.bench.baselines.plain import FullContext, LastItems, NoMemory
 from agentcl.bench.peers.remote import TIMEOUT_S, RemoteBaseline
+from agentcl.envs.own import is_own, open_own
 from agentcl.errors import InvalidInput, MissingPeer
 from agentcl.guidance.rules import BUDGET_TOKENS, GuidanceRules
 from agentcl.retrieval.encoders import Encoder, open_encoder
 from agentcl.retrieval.modes import Mode
+from agentcl.text.paths import check_path
 from agentcl.text.suggesting import did_you_mean
 
 Value = str | int | float | bool
@@ -45,6 +48,7 @@ _GUIDANCE: Final[Mapping[str, GuidanceRules]] = {
 }
 ORACLE: Final = "oracle"
 _LAST: Final = re.compile(r"(?:last|transcripts|notes)-([1-9][0-9]{0,8})")
+_PARTS: Final = ("name", "add", "recall", "settings", "close")  # of a memory of a user's own
 _OWN_OPTIONS: Final = {"index": str, "durability": str, "passage_limit": int}
 _PEER_OPTIONS: Final = {"python": str, "timeout_s": float}
 
@@ -106,24 +110,29 @@ def guidance_options(name: str, options: Options) -> GuidanceOptions:
 
 
 def open_baseline(
-    name: str, *, encoder: str | Encoder, folder: Path, options: Options | None = None
+    name: str,
+    *,
+    encoder: str | Encoder,
+    folder: str | os.PathLike[str],
+    options: Options | None = None,
 ) -> Baseline:
     """Return a baseline that remembers nothing yet.
 
     Args:
-        name: as `baseline_names` has it, e.g. "ours" or "last-5".
+        name: as `baseline_names` has it, e.g. "ours" or "last-5"; or `module:Class` of your own, which gets `folder` and
+            `encoder` if it takes them, and its options.
         encoder: makes the vectors of every baseline that has some; a name is opened only where it is needed.
         folder: the baseline's own, absent or empty; a baseline is not opened a second time.
         options: of this baseline. Peers take `python`, the Python of the environment that they are installed in
             (default: this one), and `timeout_s`.
 
     Raises:
-        InvalidInput: if there is no such baseline, it takes no such option, or the folder holds something.
+        InvalidInput: if there is no such baseline, it takes no such option, or the folder is no path or holds something.
         MissingPeer: if a peer is not installed; says which environment to make.
         MissingExtra: if a baseline of ours needs a part that is not installed.
         BaselineFailed: if a peer does not start.
     """
-    given = dict(options or {})
+    given, folder = dict(options or {}), check_path(folder, "folder")
     last = _LAST.fullmatch(name)
     make: Callable[[], Baseline]
     if name == "none":
@@ -148,11 +157,13 @@ def open_baseline(
     elif name in _OWN:
         _check(name, given, _OWN_OPTIONS)
         make = partial(_own, name, encoder, folder, given)
+    elif is_own(name):
+        make = partial(_users, name, encoder, folder, given)
     elif name in PEERS:
         _check(name, given, {**_PEER_OPTIONS, **PEERS[name].options})
         make = partial(_peer, name, PEERS[name], encoder, folder, given)
     else:
-        advice = f"choose one of {', '.join(baseline_names())}"
+        advice = f"choose one of {', '.join(baseline_names())}, or name your own as module:Class"
         raise InvalidInput(
             f"there is no baseline {name!r}{did_you_mean(name, baseline_names(), advice)}"
         )
@@ -164,6 +175,12 @@ def open_baseline(
 def _own(name: str, encoder: str | Encoder, folder: Path, options: Options) -> Baseline:
     arguments: dict[str, Any] = dict(options)
     return OwnMemory(name, folder, encoder=_opened(encoder), mode=_OWN[name], **arguments)
+
+
+def _users(name: str, encoder: str | Encoder, folder: Path, options: Options) -> Baseline:
+    given = {"folder": folder, "encoder": _opened(encoder)}
+    made: Baseline = open_own(name, "memory", _PARTS, options=options, given=given)
+    return made
 
 
 def _peer(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import re
 import zlib
 from collections.abc import Iterator, Mapping
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from agentcl.errors import InvalidInput, LoadError
+from agentcl.text.paths import check_path
 
 DONE: Final = "[TASK_DONE]"  # how the simulated customer hangs up
 _TRAIN: Final = Path("datasets", "train_task_trajectories")
@@ -64,7 +66,7 @@ class Trajectory:
         return tuple(call for turn in self.turns for call in turn.calls)
 
 
-def read_trajectories(path: Path, *, domain: str = "") -> list[Trajectory]:
+def read_trajectories(path: str | os.PathLike[str], *, domain: str = "") -> list[Trajectory]:
     """Return the training trajectories that lie somewhere, in the order of their names.
 
     Args:
@@ -73,7 +75,9 @@ def read_trajectories(path: Path, *, domain: str = "") -> list[Trajectory]:
 
     Raises:
         LoadError: if there is none, or if one cannot be read, naming it.
+        InvalidInput: if `path` is no path.
     """
+    path = check_path(path)
     if not path.exists():
         raise LoadError(
             f"{path} does not exist; name a checkout of STATE-Bench, or its trajectories"

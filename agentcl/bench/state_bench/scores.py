@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from pathlib import Path
 from agentcl.bench.metrics.intervals import Interval, paired_interval
 from agentcl.bench.state_bench.reading import leads_out, read_text
 from agentcl.errors import LoadError
+from agentcl.text.paths import check_path
 
 Runs = Mapping[str, Sequence[bool]]  # by task, whether it was completed in each run
 
@@ -27,7 +29,7 @@ class ComparedTasks:
     left_out: tuple[str, ...]  # tasks that one of the two lacks, or has fewer runs of
 
 
-def compare_tasks(without: Path, with_: Path) -> ComparedTasks:
+def compare_tasks(without: str | os.PathLike[str], with_: str | os.PathLike[str]) -> ComparedTasks:
     """Return how tasks were completed without and with learnings.
 
     Whether simulator and judge were those that the benchmark locks is not written in these files. So a number from here
@@ -39,8 +41,9 @@ def compare_tasks(without: Path, with_: Path) -> ComparedTasks:
 
     Raises:
         LoadError: if a folder holds no scored run, if a file cannot be read, or if no task is in both.
+        InvalidInput: if one of the two is no path.
     """
-    before, after = _runs(without), _runs(with_)
+    before, after = _runs(check_path(without, "without")), _runs(check_path(with_, "with_"))
     runs = max(map(len, (*before.values(), *after.values())))
     both = [
         task for task in before if task in after and len(before[task]) == len(after[task]) == runs

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Final
 
@@ -11,12 +12,16 @@ from agentcl.compression.codecs.learned import LearnedCodec
 from agentcl.errors import InvalidInput
 from agentcl.models.named import model_path
 from agentcl.models.reference.shipped import REFERENCE_NAME
+from agentcl.text.paths import check_path
 
 SHIPPED: Final = Path(__file__).parent / "weights"
 
 
 def open_codec(
-    source: str | Path, *, base: str | Path = REFERENCE_NAME, device: str | None = None
+    source: str | os.PathLike[str],
+    *,
+    base: str | os.PathLike[str] = REFERENCE_NAME,
+    device: str | None = None,
 ) -> Codec:
     """Return a codec, ready to compress.
 
@@ -26,12 +31,13 @@ def open_codec(
         device: where a base that transformers runs computes; default: cuda where there is one.
 
     Raises:
-        InvalidInput: if there is no such folder.
+        InvalidInput: if there is no such folder, or `source` or `base` is no path.
         MissingExtra: if it needs transformers, and they are not installed.
         ModelUnavailable: if the folder holds no whole codec, or there is no such base.
         ModelChanged: if the codec was trained for another model than `base`.
     """
-    folder = SHIPPED if source == REFERENCE_NAME else Path(source)
+    check_path(base, "base")  # and no more: it may be a name
+    folder = SHIPPED if source == REFERENCE_NAME else check_path(source, "source")
     if not folder.is_dir():
         raise InvalidInput(
             f"there is no codec {source}: name `{REFERENCE_NAME}`, or a folder that "

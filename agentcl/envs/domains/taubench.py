@@ -10,6 +10,7 @@ The checkout's code is imported and run; what it needs for its own models (litel
 from __future__ import annotations
 
 import json
+import os
 import re
 import sys
 import threading
@@ -26,6 +27,7 @@ from agentcl.envs.engines import EngineEnvironment, Happened
 from agentcl.envs.requests import families_of, require_own, step_limit
 from agentcl.errors import InvalidInput, needs
 from agentcl.text.parsing import parsed_json
+from agentcl.text.paths import check_path
 
 NAME: Final = "tau-bench"
 FAMILIES: Final = ("airline", "retail")
@@ -74,11 +76,11 @@ class TauBenchEnvironment(EngineEnvironment):
 
     name = NAME
 
-    def __init__(self, checkout: str | Path, user: UserSimulator) -> None:
+    def __init__(self, checkout: str | os.PathLike[str], user: UserSimulator) -> None:
         super().__init__()
         # Of a user whom we do not know nothing can be promised.
         self.determinism: Determinism = "bitwise" if user is scripted_user else "none"
-        self._checkout = _Checkout(Path(checkout))
+        self._checkout = _Checkout(check_path(checkout, "checkout"))
         self._user = user
         self._domains: dict[tuple[str, Split], Any] = {}
         self._domain: Any = None
@@ -154,7 +156,7 @@ class TauBenchDomain:
 
     def __init__(
         self,
-        checkout: str | Path | None = None,
+        checkout: str | os.PathLike[str] | None = None,
         user: UserSimulator = scripted_user,
         max_steps: int | str = MAX_STEPS,
     ) -> None:
@@ -168,7 +170,7 @@ class TauBenchDomain:
         Raises:
             InvalidInput: if the limit is no positive number.
         """
-        self._folder = None if checkout is None else Path(checkout)
+        self._folder = None if checkout is None else check_path(checkout, "checkout")
         self._user = user
         self._max_steps = step_limit(max_steps)
 

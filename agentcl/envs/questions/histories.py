@@ -7,15 +7,16 @@ makes has the same form, so one loader and one benchmark read both.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import Any, Final, Literal, get_args
 
 from agentcl.envs.questions.json_files import Json, read_json
 from agentcl.envs.questions.records import Arrival, Question, QuestionStream
 from agentcl.errors import InvalidInput
+from agentcl.text.paths import check_path
 from agentcl.text.saving import saving
 
 Asks = Literal[
@@ -136,18 +137,23 @@ class History:
         return QuestionStream(self.id, licence, (*arrivals, *questions))
 
 
-def load_histories(path: Path) -> tuple[History, ...]:
+def load_histories(path: str | os.PathLike[str]) -> tuple[History, ...]:
     """Return the people of a file, gzipped or not.
 
     Raises:
         InvalidInput: if the file is absent, cut short or of another layout; names the place.
     """
-    return tuple(_history(one) for one in read_json(path, layout=_LAYOUT).items())
+    return tuple(_history(one) for one in read_json(check_path(path), layout=_LAYOUT).items())
 
 
-def save_histories(histories: Iterable[History], path: Path) -> None:
-    """Write people as the JSON that `load_histories` reads. Replaces the file at once."""
-    with saving(path) as file:
+def save_histories(histories: Iterable[History], path: str | os.PathLike[str]) -> None:
+    """Write people as the JSON that `load_histories` reads. Replaces the file at once.
+
+    Raises:
+        InvalidInput: if `path` is no path.
+        OSError: if it cannot be written.
+    """
+    with saving(check_path(path)) as file:
         file.write(json.dumps([asdict(one) for one in histories], ensure_ascii=False).encode())
 
 

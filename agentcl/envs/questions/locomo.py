@@ -10,6 +10,7 @@ what published scores of one system differ by.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -20,6 +21,7 @@ from typing import Final, Literal
 from agentcl.envs.questions.json_files import Json, read_json
 from agentcl.envs.questions.records import Arrival, Question, QuestionStream
 from agentcl.errors import InvalidInput
+from agentcl.text.paths import check_path
 
 LOCOMO_LICENCE: Final = "CC BY-NC 4.0: for evaluation only, not to be shipped"
 CATEGORIES: Final[Mapping[int, str]] = {
@@ -50,10 +52,10 @@ class Locomo:
 
 
 def read_locomo(
-    path: Path,
+    path: str | os.PathLike[str],
     *,
     adversarial: bool = False,
-    faults: Path | None = None,
+    faults: str | os.PathLike[str] | None = None,
     faulty: FaultHandling = "mark",
     licence: str = LOCOMO_LICENCE,
 ) -> Locomo:
@@ -73,11 +75,11 @@ def read_locomo(
     """
     if faulty not in ("keep", "mark", "leave out"):
         raise InvalidInput(f"faulty must be 'keep', 'mark' or 'leave out', not {faulty!r}")
-    known = {} if faults is None else _faults(faults)
+    known = {} if faults is None else _faults(check_path(faults, "faults"))
     streams: list[QuestionStream] = []
     dropped: dict[str, tuple[str, ...]] = {}
     met: dict[str, str] = {}
-    for sample in read_json(path, layout=_LAYOUT).items():
+    for sample in read_json(check_path(path), layout=_LAYOUT).items():
         name = sample.text("sample_id")
         arrivals, ended = _turns(name, sample.at("conversation"))
         ids = {arrival.id for arrival in arrivals}

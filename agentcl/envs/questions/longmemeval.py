@@ -7,15 +7,16 @@ write, not on the data itself.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Final, Literal
 
 from agentcl.envs.questions.json_files import Json, read_rows
 from agentcl.envs.questions.records import Arrival, Question, QuestionStream
 from agentcl.errors import InvalidInput
+from agentcl.text.paths import check_path
 
 LONGMEMEVAL_LICENCE: Final = "MIT"
 ABSTENTION: Final = "abstention"
@@ -29,7 +30,7 @@ Unit = Literal["turn", "session"]
 
 
 def longmemeval_streams(
-    path: Path, *, unit: Unit = "turn", licence: str = LONGMEMEVAL_LICENCE
+    path: str | os.PathLike[str], *, unit: Unit = "turn", licence: str = LONGMEMEVAL_LICENCE
 ) -> Iterator[QuestionStream]:
     """Yield one stream for each question of a file: its sessions by date, then the question.
 
@@ -48,7 +49,7 @@ def longmemeval_streams(
     """
     if unit not in ("turn", "session"):
         raise InvalidInput(f"unit must be 'turn' or 'session', not {unit!r}")
-    return (_stream(row, unit, licence) for row in read_rows(path, layout=_LAYOUT))
+    return (_stream(row, unit, licence) for row in read_rows(check_path(path), layout=_LAYOUT))
 
 
 def _stream(row: Json, unit: Unit, licence: str) -> QuestionStream:

@@ -8,14 +8,15 @@ lines=True)` turns one into what is read here.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Final
 
 from agentcl.envs.questions.json_files import Json, read_rows
 from agentcl.envs.questions.records import Arrival, Question, QuestionStream
 from agentcl.errors import InvalidInput
+from agentcl.text.paths import check_path
 
 MEMORY_AGENT_BENCH_LICENCE: Final = "MIT"
 _LAYOUT: Final = (
@@ -27,7 +28,7 @@ _BREAKS: Final = re.compile(r"(?<=\n)|(?<=[.!?] )(?<!\d\. )")
 
 
 def memory_agent_bench_streams(
-    path: Path,
+    path: str | os.PathLike[str],
     *,
     source: str = "",
     chunk_characters: int = 2_000,
@@ -49,6 +50,7 @@ def memory_agent_bench_streams(
     """
     if chunk_characters < 1:
         raise InvalidInput(f"chunk_characters must be at least 1, and is {chunk_characters}")
+    path = check_path(path)
     rows = read_rows(path, layout=_LAYOUT)
     sources = [_metadata(row).text("source", f"row {number}") for number, row in enumerate(rows, 1)]
     chosen = [

@@ -7,6 +7,7 @@ asked of one memory.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
@@ -14,6 +15,7 @@ from typing import Final
 from agentcl.envs.questions.json_files import Json, read_rows
 from agentcl.envs.questions.records import Arrival, Question, QuestionStream
 from agentcl.text.parsing import parsed_json
+from agentcl.text.paths import check_path
 
 HOTPOTQA_LICENCE: Final = "CC BY-SA 4.0"
 MUSIQUE_LICENCE: Final = "CC BY 4.0"
@@ -29,7 +31,10 @@ _CORPUS: Final = "JSON or JSON lines of passages: [{title, text}]"
 
 
 def hotpotqa_stream(
-    path: Path, *, licence: str = HOTPOTQA_LICENCE, corpus: Path | None = None
+    path: str | os.PathLike[str],
+    *,
+    licence: str = HOTPOTQA_LICENCE,
+    corpus: str | os.PathLike[str] | None = None,
 ) -> QuestionStream:
     """Return a file of the layout of HotpotQA's distractor setting as one stream.
 
@@ -44,6 +49,7 @@ def hotpotqa_stream(
     Raises:
         InvalidInput: if a file is absent, cut short or of another layout.
     """
+    path, more = check_path(path), None if corpus is None else check_path(corpus, "corpus")
     pool = _Pool()
     questions = []
     for number, row in enumerate(read_rows(path, layout=_CONTEXT), start=1):
@@ -56,11 +62,15 @@ def hotpotqa_stream(
             if title in titles:
                 evidence.add(passage)
         questions.append(_question(row, number, (row.text("answer"),), evidence, "type"))
-    return _stream(path, licence, pool, corpus, questions)
+    return _stream(path, licence, pool, more, questions)
 
 
 def paragraphs_stream(
-    path: Path, *, licence: str, corpus: Path | None = None, unanswerable: bool = False
+    path: str | os.PathLike[str],
+    *,
+    licence: str,
+    corpus: str | os.PathLike[str] | None = None,
+    unanswerable: bool = False,
 ) -> QuestionStream:
     """Return a file whose questions have marked paragraphs, as MuSiQue and PopQA, as one stream.
 
@@ -76,6 +86,7 @@ def paragraphs_stream(
     Raises:
         InvalidInput: if a file is absent, cut short or of another layout.
     """
+    path, more = check_path(path), None if corpus is None else check_path(corpus, "corpus")
     pool = _Pool()
     questions = []
     for number, row in enumerate(read_rows(path, layout=_PARAGRAPHS), start=1):
@@ -90,7 +101,7 @@ def paragraphs_stream(
             questions.append(_question(row, number, _answers(row), evidence, "type", "prop"))
         elif unanswerable:
             questions.append(_question(row, number, (), set(), "type", "prop"))
-    return _stream(path, licence, pool, corpus, questions)
+    return _stream(path, licence, pool, more, questions)
 
 
 class _Pool:

@@ -7,16 +7,17 @@ never what arrives later.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from dataclasses import fields as dataclass_fields
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, Final, Literal, get_args
 
 from agentcl.errors import InvalidInput
 from agentcl.text.json_values import fault_of_line
 from agentcl.text.parsing import parsed_json
+from agentcl.text.paths import check_path
 from agentcl.text.saving import saving
 
 Delay = Literal["early", "late", ""]
@@ -76,12 +77,13 @@ class QuestionStream:
         """The questions, in their order."""
         return tuple(event for event in self.events if isinstance(event, Question))
 
-    def save(self, path: Path) -> None:
+    def save(self, path: str | os.PathLike[str]) -> None:
         """Write the stream as JSON lines: a header, then one line an event. Replaces the file at once.
 
         Raises:
             InvalidInput: if the file cannot be written there.
         """
+        path = check_path(path)
         try:
             with saving(path) as file:
                 for line in _lines(self):
@@ -92,12 +94,13 @@ class QuestionStream:
             ) from error
 
     @classmethod
-    def load(cls, path: Path) -> QuestionStream:
+    def load(cls, path: str | os.PathLike[str]) -> QuestionStream:
         """Return the stream that `save` wrote.
 
         Raises:
             InvalidInput: if there is no such file or it holds no valid stream; names the line.
         """
+        path = check_path(path)
         try:
             lines = path.read_text(encoding="utf-8").split("\n")
         except (OSError, UnicodeDecodeError) as error:

@@ -7,6 +7,7 @@ layout of SQuAD 1.1 or 2.0 will do.
 
 from __future__ import annotations
 
+import os
 import random
 from collections.abc import Sequence
 from dataclasses import replace
@@ -16,6 +17,7 @@ from typing import Final, Literal
 from agentcl.envs.questions.json_files import Json, read_json
 from agentcl.envs.questions.records import Arrival, Delay, Question, QuestionStream
 from agentcl.errors import InvalidInput
+from agentcl.text.paths import check_path
 
 SQUAD_LICENCE: Final = "CC BY-SA 4.0"  # of SQuAD 1.1 and 2.0 themselves
 UNANSWERABLE: Final = "unanswerable"
@@ -28,7 +30,7 @@ _Article = Sequence[tuple[Arrival, Sequence[Question]]]  # paragraphs, and what 
 
 
 def squad_stream(
-    path: Path,
+    path: str | os.PathLike[str],
     *,
     licence: str,
     late_after: int = 3,
@@ -57,6 +59,7 @@ def squad_stream(
     Raises:
         InvalidInput: if the file is absent, cut short or of another layout, or an option is out of range.
     """
+    path = check_path(path)
     if late_after < 1 or (per_paragraph is not None and per_paragraph < 1):
         raise InvalidInput("late_after and per_paragraph must be at least 1")
     if timing not in ("split", "both"):

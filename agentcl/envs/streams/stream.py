@@ -7,15 +7,16 @@ that came of it. `stream_builders`, `curriculum` and `reuse` make streams.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from itertools import groupby
-from pathlib import Path
 from typing import Any, Final
 
 from agentcl.envs.base import SPLITS, Task
 from agentcl.errors import LoadError
 from agentcl.text.parsing import parsed_json
+from agentcl.text.paths import check_path
 from agentcl.text.saving import save_text
 
 # Phases in which the memory may be read and never written.
@@ -71,20 +72,22 @@ class TaskStream:
                      if self.items[place].phase != self.items[place - 1].phase)  # fmt: skip
 
 
-def save_stream(stream: TaskStream, path: Path) -> None:
-    """Write a stream as JSON lines: a head, then one line for each item. Raises OSError."""
+def save_stream(stream: TaskStream, path: str | os.PathLike[str]) -> None:
+    """Write a stream as JSON lines: a head, then one line for each item. Raises InvalidInput and OSError."""
     head = {"format": _FORMAT, "stream": stream.name, "order": stream.order, "seed": stream.seed,
             "items": len(stream)}  # fmt: skip
     lines = [json.dumps(head), *(json.dumps(asdict(item)) for item in stream)]
-    save_text(path, "".join(f"{line}\n" for line in lines))
+    save_text(check_path(path), "".join(f"{line}\n" for line in lines))
 
 
-def load_stream(path: Path) -> TaskStream:
+def load_stream(path: str | os.PathLike[str]) -> TaskStream:
     """Return the stream that `save_stream` wrote, equal to it.
 
     Raises:
         LoadError: naming the file, the line and what is wrong with it.
+        InvalidInput: if `path` is no path.
     """
+    path = check_path(path)
     try:
         # Not splitlines, which also splits at characters that JSON may hold.
         lines = path.read_text("utf-8").removesuffix("\n").split("\n")

@@ -174,7 +174,8 @@ def add_to(app: FastAPI, parts: Parts) -> None:
     @rest.api_route("/v1/{path:path}", methods=_METHODS, include_in_schema=False)
     async def other(request: Request, path: str) -> Response:
         if path.split("/")[0] in _OWN:
-            raise Refused(404, f"there is no {request.method} /v1/{path} here")
+            by_post = "; verbs are asked by POST" if path.startswith("memory/") else ""
+            raise Refused(404, f"there is no {request.method} /v1/{path} here{by_post}")
         if path.strip("/") in ADMIN:
             raise Refused(
                 403, f"/v1/{path} is for who runs the model's server, and does not pass the proxy"

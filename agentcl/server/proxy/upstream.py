@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 Headers = list[tuple[bytes, bytes]]
 _CONNECT_S: Final = 10.0
+_LOOK_S: Final = 2.0
 # Less than servers keep a connection, so that none is used that they are closing
 _IDLE_S: Final = 2.0
 _KEY: Final = re.compile(rb"agentcl-[A-Za-z0-9_-]{43}")
@@ -41,6 +42,15 @@ _THEIRS: Final = frozenset(
 _CROSS_ORIGIN: Final = b"access-control-"
 _PREFIX: Final = b"x-agentcl-"
 _SHUT: Final = (b"content-security-policy", b"default-src 'none'; sandbox")  # if a browser shows it
+
+
+def silence_of(address: str) -> str:
+    """Return why nothing answers at an endpoint; empty if something does, whatever it says."""
+    try:
+        httpx.get(f"{address.rstrip('/')}/models", timeout=_LOOK_S)
+    except httpx.HTTPError as error:
+        return " ".join(str(error).split()) or type(error).__name__
+    return ""
 
 
 class Upstream:
@@ -136,7 +146,7 @@ class Upstream:
     def _fault(self, error: httpx.HTTPError) -> ModelUnavailable:
         match error:
             case httpx.ConnectError() | httpx.ConnectTimeout():
-                what = "cannot be reached; is it running, and is --upstream its address?"
+                what = "cannot be reached; is it running, and is that its address?"
             case httpx.TimeoutException():
                 what = f"said nothing for {self._seconds:g} s (--upstream-seconds)"
             case _:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,6 +27,7 @@ from agentcl.store.sql.conditions import prefix_range
 from agentcl.store.sql.reading import META_SQL, SqlStore, counting_questions
 from agentcl.store.sql.tables import EVERYBODY
 from agentcl.text.homes import data_folder
+from agentcl.text.paths import check_path
 from agentcl.text.saving import make_folder
 
 _PRIVATE: Final = 0o700
@@ -155,8 +157,8 @@ class PostgresStore(SqlStore):
                 )
         self.server.vacuum([*POLICIES, *tables])
 
-    def snapshot(self, folder: Path) -> Path:
-        target = written_into(folder, self)
+    def snapshot(self, folder: str | os.PathLike[str]) -> Path:
+        target = written_into(check_path(folder, "folder"), self)
         if not self.read_only:
             with self.writing() as writing:
                 writing.note_copy(target.parent, "snapshot")

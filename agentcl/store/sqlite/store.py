@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ from agentcl.store.sqlite.copying import copy_into
 from agentcl.store.sqlite.database import Database
 from agentcl.store.sqlite.locks import held_lock, is_held
 from agentcl.store.sqlite.writing import SqliteWriting
+from agentcl.text.paths import check_path
 
 FILE: Final = "journal.db"
 _LOOK_S: Final = 0.05
@@ -116,7 +118,8 @@ class SqliteStore(SqlStore):
     def finish_erasure(self, before: Callable[[], object] = lambda: None) -> None:
         erasure.finish(self, self.tables, before, self.database.clear_leftovers)
 
-    def snapshot(self, folder: Path) -> Path:
+    def snapshot(self, folder: str | os.PathLike[str]) -> Path:
+        folder = check_path(folder, "folder")
         target = copy_into(folder, FILE, self.database)
         if not self.read_only:
             with self.writing() as writing:

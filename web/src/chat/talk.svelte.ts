@@ -186,7 +186,8 @@ class Talk {
     } catch (error) {
       const stopped = signal.aborted;
       side.state = stopped && side.answer ? "done" : "failed";
-      side.problem = stopped ? t.chat.stopped : told(error);
+      if (stopped) side.problem = side.answer ? t.chat.stopped : t.chat.stoppedEarly;
+      else side.problem = side.answer ? t.chat.broke(told(error)) : t.chat.failed(told(error));
     }
     return id;
   }

@@ -42,7 +42,7 @@ export function places(count: number, edges: readonly (readonly [number, number,
       const long = Math.max(1, Math.hypot(move.x, move.y));
       const here = found[at]!;
       here.x = Math.max(70, Math.min(width - 70, here.x + (move.x / long) * Math.min(long, heat)));
-      here.y = Math.max(34, Math.min(height - 62, here.y + (move.y / long) * Math.min(long, heat)));
+      here.y = Math.max(34, Math.min(height - 72, here.y + (move.y / long) * Math.min(long, heat)));
     }
   }
   return found;
@@ -59,7 +59,7 @@ type Box = readonly [left: number, top: number, right: number, bottom: number];
 
 const LETTER = 7; // pixels of a letter at most, on the average of a name
 const HIGH = 15; // of a line
-const LEGEND = 34; // pixels at the lower edge, where signs are explained
+const LEGEND = 44; // pixels at the lower edge, where signs are explained
 
 // Names in the order of their importance; no two of them lie on each other, nor one on a node. The first `count` spots are
 // nodes; each further one is the place of a name itself, that of an edge.

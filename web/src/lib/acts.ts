@@ -23,19 +23,70 @@ export const pin = (text: string, sources: string[], scope: Scope): Promise<Stat
 
 export const undo = (one: Statement): Promise<unknown> => verb("statements/undo", { id: one.id }, own(one));
 
-export const ends = (one: Statement): Promise<Statement> =>
-  verb("statements/add", { subject: one.subject, attribute: one.attribute, value: one.value, ended: true }, own(one));
+export const isOver = (one: Statement, at = Date.now()): boolean => one.valid_to !== null && Date.parse(one.valid_to) <= at;
 
-export const states = (one: Statement, value: string): Promise<Statement> =>
-  verb("statements/add", { subject: one.subject, attribute: one.attribute, value, sort: one.sort }, own(one));
+// Brings back what held before.
+export type Undo = () => Promise<unknown>;
 
-export const rewrites = (one: Doc, text: string): Promise<Doc> =>
-  verb("update", { id: one.id, text, if_version: one.version }, own(one));
+const historyOf = (one: Statement): Promise<Statement[]> => verb("statements/history", { of: one.id }, own(one));
 
-// A turn is not rewritten: it is taken out of use, and what is right is remembered in its place.
-export async function restates(one: Turn, text: string, session: string): Promise<void> {
-  await verb("remember", { messages: [{ role: one.role, content: text }] }, { ...own(one), session });
+const end = (one: Statement): Promise<Statement> =>
+  verb("statements/add", { subject: one.subject, attribute: one.attribute, value: one.value, ended: true, several: one.is_member }, own(one));
+
+// Take back what is stated since, the last first.
+async function withdraw(stated: Statement[], before: Statement[]): Promise<void> {
+  const known = new Set(before.map((one) => one.id)); // stating the same again makes no second record
+  for (const one of stated.toReversed()) if (!known.has(one.id)) await undo(one);
+}
+
+export async function ends(one: Statement): Promise<Undo> {
+  const before = await historyOf(one);
+  const ended = await end(one);
+  return () => withdraw([ended], before);
+}
+
+// State what holds now. Of several values a new one ends none, so the old one is ended first.
+export async function states(one: Statement, value: string): Promise<Undo> {
+  const before = await historyOf(one);
+  const several = before.some((it) => it.is_member);
+  const stated: Statement[] = [];
+  try {
+    if (several && one.polarity === "holds" && !isOver(one)) stated.push(await end(one));
+    stated.push(await verb<Statement>("statements/add", { subject: one.subject, attribute: one.attribute, value, sort: one.sort, several }, own(one)));
+  } catch (error) {
+    await withdraw(stated, before);
+    throw error;
+  }
+  return () => withdraw(stated, before);
+}
+
+// Take back what was stated by hand.
+export async function withdraws(one: Statement): Promise<Undo> {
+  await undo(one);
+  const { subject, attribute, value, text, sort, since, until, said_at, sources } = one;
+  const said = { subject, attribute, value, text, sort, since, until, said_at, sources, ended: one.polarity === "ended", several: one.is_member };
+  return () => verb("statements/add", said, own(one));
+}
+
+export async function rewrites(one: Doc, text: string): Promise<Undo> {
+  const now = await verb<Doc>("update", { id: one.id, text, if_version: one.version }, own(one));
+  return () => verb("update", { id: one.id, text: one.text, if_version: now.version }, own(one));
+}
+
+// A turn is not rewritten: it is taken out of use, and what is right is remembered in its place and read for what it states.
+export async function restates(one: Turn, text: string): Promise<Undo> {
+  const now = await inPlaceOf(one, text);
+  return () => inPlaceOf(now, one.text);
+}
+
+async function inPlaceOf(one: Turn, text: string): Promise<Turn> {
+  const { key } = await get(one.sources[0]!, own(one)); // a conversation is called by its session
+  const message = { role: one.role, content: text, time: one.said_at, ...(one.name ? { name: one.name } : {}) };
+  const { turns } = await verb<{ turns: Turn[] }>("remember", { messages: [message] }, { ...own(one), session: key });
+  if (!turns[0]) return one; // it says so already
   await verb("delete", { id: one.id }, own(one));
+  await digest(own(one));
+  return turns[0];
 }
 
 export const digest = (scope: Scope): Promise<unknown> => verb("statements/digest", { digester: DIGESTER }, scope);

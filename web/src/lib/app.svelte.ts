@@ -1,6 +1,7 @@
 // What the whole page knows: where it is, whose memory it shows, and as of when.
 import { t } from "../texts";
-import { heldKey, Problem, read } from "./api";
+import type { Undo } from "./acts";
+import { heldKey, holdKey, Problem, read, whenLocked } from "./api";
 import type { About, Measured, Scope } from "./types";
 
 export type View = "chat" | "memory" | "graph";
@@ -9,6 +10,8 @@ export type Theme = "system" | "light" | "dark";
 const VIEWS: readonly string[] = ["chat", "memory", "graph"];
 const USER = "agentcl.user";
 const THEME = "agentcl.theme";
+const SHORT_MS = 5_000;
+const LONG_MS = 20_000; // for a way back
 
 class App {
   view = $state<View>("chat");
@@ -22,6 +25,8 @@ class App {
   theme = $state<Theme>((localStorage.getItem(THEME) as Theme | null) ?? "system");
   asOf = $state<number | null>(null); // milliseconds; null is now
   note = $state(""); // what was just done
+  takesBack = $state.raw<Undo | null>(null); // what was just done
+  private fading: ReturnType<typeof setTimeout> | undefined;
   measured = $state<Measured | null>(null);
   measuring = $state(false);
   changes = $state(0); // grows when something stored was changed, so that lists read again
@@ -47,6 +52,7 @@ class App {
   ready: Promise<void> = Promise.resolve(); // once it is known what the server holds
 
   begin(): void {
+    whenLocked(() => this.lock());
     this.readPlace();
     this.wear();
     this.ready = this.look();
@@ -62,11 +68,22 @@ class App {
       this.problem = "";
       this.model ||= this.about.models[0] ?? "";
     } catch (error) {
-      if (error instanceof Problem && error.status === 401) {
-        this.needsKey = true;
-        this.problem = heldKey() ? t.key.wrong : "";
-      } else this.problem = told(error);
+      if (!this.needsKey) this.problem = told(error);
     }
+  }
+
+  lock(): void {
+    this.needsKey = true;
+    this.problem = heldKey() ? t.key.wrong : "";
+  }
+
+  // Try a key; what could not be read without it is read again.
+  async unlock(key: string): Promise<void> {
+    holdKey(key);
+    this.hush();
+    this.ready = this.look();
+    await this.ready;
+    if (!this.needsKey) this.changes++;
   }
 
   go(view: View, part = "", id = ""): void {
@@ -82,6 +99,7 @@ class App {
   }
 
   name(user: string): void {
+    this.hush(); // the way back leads into another's memory
     this.user = user.trim();
     localStorage.setItem(USER, this.user);
     void this.look();
@@ -95,11 +113,41 @@ class App {
     document.documentElement.dataset.theme = dark ? "dark" : "light";
   }
 
-  say(note: string): void {
+  // Tell what was done, with a way back if there is one.
+  say(note: string, takesBack: Undo | null = null): void {
     this.note = note;
-    setTimeout(() => {
-      if (this.note === note) this.note = "";
-    }, 5000);
+    this.takesBack = takesBack;
+    this.fade();
+  }
+
+  fade(): void {
+    clearTimeout(this.fading);
+    this.fading = setTimeout(() => this.hush(), this.takesBack ? LONG_MS : SHORT_MS);
+  }
+
+  // Let the note stand while somebody is at it.
+  keep(): void {
+    clearTimeout(this.fading);
+  }
+
+  hush(): void {
+    clearTimeout(this.fading);
+    this.note = "";
+    this.takesBack = null;
+  }
+
+  async undo(): Promise<void> {
+    const undo = this.takesBack;
+    if (!undo) return;
+    this.takesBack = null; // once
+    this.keep();
+    try {
+      await undo();
+      this.say(t.acts.undone);
+    } catch (error) {
+      this.say(told(error));
+    }
+    this.changes++;
   }
 
   // Let another model answer from now on.
@@ -130,6 +178,7 @@ function decoded(text: string): string {
 }
 
 export function told(error: unknown): string {
+  if (error instanceof Problem && error.title === "NotFound") return t.problem.missing;
   return error instanceof Error ? error.message : String(error);
 }
 

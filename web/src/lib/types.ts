@@ -114,6 +114,7 @@ export interface Statement extends RecordHead {
   said_at: string;
   sort: string;
   polarity: "holds" | "ended";
+  is_member: boolean; // other values of the attribute hold beside it
   since: string;
   until: string;
   valid_from: string | null;

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -127,4 +128,62 @@ def test_an_address_without_its_path_is_noticed(tmp_path: Path, path: str, is_to
         assert httpx.get(f"{at}/health", timeout=60).status_code == 200  # all is said by then
         process.send_signal(signal.SIGTERM)
         said = process.stderr.read()
-    assert ("http://127.0.0.1:9/v1" in said) == is_told
+    assert ("most models answer at http://127.0.0.1:9/v1" in said) == is_told
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_an_upstream_that_does_not_answer_yet_is_told_and_waited_for(
+    tmp_path: Path, is_there: bool
+) -> None:
+    with listening(Upstream([])) as address:
+        if is_there:
+            with serving(tmp_path / "m", f"{address}/v1") as (process, at):
+                said = _all_said(process, at)
+    if not is_there:  # nothing listens there any more
+        with serving(tmp_path / "m", f"{address}/v1") as (process, at):
+            said = _all_said(process, at)
+    assert (f"{address}/v1 does not answer yet" in said) != is_there
+
+
+def _all_said(process: Any, at: str) -> str:
+    """Return what a server said up to its first answer."""
+    assert httpx.get(f"{at}/health", timeout=60).status_code == 200
+    process.send_signal(signal.SIGTERM)
+    return str(process.stderr.read())
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--port", "TAKEN"], "Another server may run there"),
+        (["--host", "no.such.host.invalid"], "--host names an address of this machine"),
+        (["--host", "192.0.2.1"], "--host names an address of this machine"),
+    ],
+)
+def test_an_address_that_cannot_be_listened_on_says_what_to_do(
+    tmp_path: Path, options: list[str], said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AGENTCL_ENCODER", "hashing")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "own"))
+    common = ["--path", str(tmp_path / "m")]
+    early = CliRunner().invoke(main, ["key", "add", *common])
+    assert "begin one with `agentcl add`" in early.stderr
+    Memory(tmp_path / "m").close()
+    assert CliRunner().invoke(main, ["key", "add", *common]).exit_code == 0
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        filled = [one.replace("TAKEN", port) for one in options]
+        done = CliRunner().invoke(main, ["serve", *common, *filled])
+    assert done.exit_code == 1
+    assert said in done.stderr
+    assert done.stderr.count("--") == 1  # one remedy, that helps
+
+
+def test_a_verb_that_is_asked_by_another_method_is_told(tmp_path: Path) -> None:
+    with (
+        serving(tmp_path / "m", "http://127.0.0.1:9/v1") as (_, at),
+        httpx.Client(base_url=at, timeout=60) as client,
+    ):
+        answer = client.get("/v1/memory/search", params={"query": "boats"})
+    assert answer.status_code == 404
+    assert "POST" in answer.json()["detail"]
