@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -47,6 +48,11 @@ def mcp(
         check_free(port)  # before it is said to be served
         screen.note(f"{memory.place} at http://127.0.0.1:{port}/mcp; Ctrl-C ends it")
     with ended_by_interrupt() if port is None else nullcontext():
+        if port is None and sys.stdin.isatty():
+            screen.note(
+                f"{memory.place} waits for a program that speaks MCP on standard input: give your editor this command, "
+                "or serve at an address with --port; Ctrl-C ends it"
+            )
         serve(
             memory.scoped(**scope) if scope else memory,
             application=application,

@@ -93,6 +93,23 @@ def test_a_server_for_an_editor_ends_at_once_by_ctrl_c(tmp_path: Path) -> None:
         assert process.wait(60) == -signal.SIGINT
 
 
+def test_who_starts_that_server_by_hand_is_told_what_it_waits_for(tmp_path: Path) -> None:
+    pytest.importorskip("mcp")
+    keyboard, screen = os.openpty()
+    command = [sys.executable, "-c", USUAL + COMMAND, "mcp", "--path", "m"]
+    with subprocess.Popen(
+        command, cwd=tmp_path, env=ENVIRONMENT, stdin=screen, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stderr is not None
+        said = process.stderr.readline()
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == -signal.SIGINT
+    os.close(keyboard)
+    os.close(screen)
+    assert "waits for a program that speaks MCP" in said
+    assert "--port" in said
+
+
 @contextmanager
 def model(when_asked: Callable[[], None]) -> Iterator[str]:
     """Serve an encoder and a chat model; before the first answer something is done."""

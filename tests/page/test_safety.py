@@ -149,6 +149,7 @@ def test_axe_finds_no_serious_fault_in_soft_memories_lessons_and_waiting(
         shown = panel(page, size)
         shown.get_by_text("As soft tokens").wait_for()
         shown.get_by_text("Lessons in the prompt").wait_for()
+        shown.get_by_text("unchanged").wait_for()  # a button that is disabled meanwhile is pale
         assert serious_faults(page) == []
         page.route("**/warm_up", lambda route: None)  # it never answers
         page.goto(f"{url}/#/graph")

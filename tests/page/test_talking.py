@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from agentcl import Memory, NotFound
 from agentcl.guidance.rules import GuidanceRules
 from agentcl.models import ScriptedModel
-from agentcl.server import ServerSettings
+from agentcl.server import Keys, ServerSettings
 from agentcl.server.endpoint import listening
 from agentcl.server.settings import SoftServing
 from agentcl.store import Turn
@@ -191,6 +192,62 @@ def test_a_key_is_asked_for_and_opens_its_own_user(
     assert secret not in page.evaluate("JSON.stringify(localStorage)")
     page.reload()
     page.get_by_role("button", name=re.compile("Whose memory: me")).wait_for()
+
+
+def test_a_key_that_is_taken_away_is_asked_for_again(
+    locked: tuple[Site, str], tmp_path: Path, opened: Callable[[str], Any], size: str
+) -> None:
+    site, secret = locked
+    page = opened(f"{site.url}/#/memory/statements")
+    page.get_by_role("textbox", name="Key").fill(secret)
+    page.get_by_role("button", name="Open").click()
+    page.get_by_role("link", name=re.compile("moved to Leuven")).click()
+    page.get_by_role("button", name="No longer").wait_for()
+    keys = Keys(site.memory.path, file=tmp_path / "keys.db")
+    (held,) = keys.all()
+    keys.remove(held.id)
+    other, _ = keys.add(name="another", scope={"user": "me"})
+    page.get_by_role("button", name="No longer").click()
+    page.get_by_text("This key opens nothing here.").wait_for()
+    page.get_by_role("textbox", name="Key").fill(other)
+    page.get_by_role("button", name="Open").click()
+    page.get_by_role("dialog").wait_for(state="hidden")
+    page.get_by_role("button", name="No longer").click()
+    page.get_by_text("It holds no longer from now on.").wait_for()
+
+
+def test_a_key_of_another_person_begins_another_conversation(
+    locked: tuple[Site, str], tmp_path: Path, opened: Callable[[str], Any], size: str
+) -> None:
+    site, secret = locked
+    page = opened(site.url)
+    page.get_by_role("textbox", name="Key").fill(secret)
+    page.get_by_role("button", name="Open").click()
+    page.get_by_role("dialog").wait_for(state="hidden")
+    say(page, "My pin is 4711.")
+    keys = Keys(site.memory.path, file=tmp_path / "keys.db")
+    (held,) = keys.all()
+    keys.remove(held.id)
+    other, _ = keys.add(name="another", scope={"user": "bo"})
+    page.get_by_label("Say something").fill("Where do I live?")
+    page.keyboard.press("Enter")
+    page.get_by_role("textbox", name="Key").fill(other)
+    page.get_by_role("button", name="Open").click()
+    page.get_by_role("button", name=re.compile("Whose memory: bo")).wait_for()
+    page.get_by_text("Talk to a model that does not change").wait_for()
+    assert page.get_by_text("4711").count() == 0
+
+
+def test_a_model_that_refuses_the_key_of_the_server_is_no_door_of_ours(
+    site: Site, opened: Callable[[str], Any], size: str
+) -> None:
+    page = opened(site.url)
+    refusal = {"error": {"message": "Incorrect API key", "type": "invalid_request_error"}}
+    page.route("**/v1/chat/completions", lambda route: route.fulfill(status=401, json=refusal))
+    page.get_by_label("Say something").fill("Where do I live?")
+    page.keyboard.press("Enter")
+    said(page, "No answer came: Incorrect API key")
+    assert page.get_by_role("dialog").count() == 0
 
 
 def test_a_conversation_goes_on_where_it_was(
@@ -439,6 +496,10 @@ def test_what_one_person_said_is_not_told_to_the_memory_of_another(
     page.get_by_role("button", name="Use this name").click()
     page.get_by_text("Talk to a model that does not change").wait_for()
     say(page, "Where do I live?")
+    if size == "phone":
+        page.get_by_role("button", name=re.compile("shown")).last.click()
+    shown = page.get_by_role("complementary", name="What memory did")
+    shown.get_by_text("2 turns kept").wait_for()
     turns = site.memory.list(kind="turn", user="bo")
     assert [one.text for one in turns if isinstance(one, Turn) and one.role == "user"] == [
         "Where do I live?"

@@ -294,7 +294,7 @@ export const t = {
   problem: {
     away: "The server does not answer. Is it still running?",
     garbled: (status: number): string => `Something between here and the model answered with HTTP ${status}, and no reason.`,
-    rights: "Your key does not allow that.",
+    missing: "It is not here, or not any more.",
   },
 };
 

@@ -18,6 +18,13 @@ export function heldKey(): string {
   return sessionStorage.getItem(KEY) ?? "";
 }
 
+let locked = (): void => undefined;
+
+// Be told when a key is asked for, at the beginning or because the one that was held opens nothing any more.
+export function whenLocked(tell: () => void): void {
+  locked = tell;
+}
+
 export function holdKey(key: string): void {
   sessionStorage.setItem(KEY, key);
 }
@@ -52,6 +59,7 @@ async function problemOf(answer: Response): Promise<Problem> {
   const text = await answer.text();
   try {
     const told = JSON.parse(text);
+    if (told.title === "KeyNeeded") locked(); // a model behind the server may refuse a key of its own
     const detail = told.detail ?? told.error?.message ?? told.message;
     return new Problem(answer.status, String(told.title ?? "Problem"), String(detail ?? text));
   } catch {

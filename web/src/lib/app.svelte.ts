@@ -1,7 +1,7 @@
 // What the whole page knows: where it is, whose memory it shows, and as of when.
 import { t } from "../texts";
 import type { Undo } from "./acts";
-import { heldKey, Problem, read } from "./api";
+import { heldKey, holdKey, Problem, read, whenLocked } from "./api";
 import type { About, Measured, Scope } from "./types";
 
 export type View = "chat" | "memory" | "graph";
@@ -52,6 +52,7 @@ class App {
   ready: Promise<void> = Promise.resolve(); // once it is known what the server holds
 
   begin(): void {
+    whenLocked(() => this.lock());
     this.readPlace();
     this.wear();
     this.ready = this.look();
@@ -67,11 +68,22 @@ class App {
       this.problem = "";
       this.model ||= this.about.models[0] ?? "";
     } catch (error) {
-      if (error instanceof Problem && error.status === 401) {
-        this.needsKey = true;
-        this.problem = heldKey() ? t.key.wrong : "";
-      } else this.problem = told(error);
+      if (!this.needsKey) this.problem = told(error);
     }
+  }
+
+  lock(): void {
+    this.needsKey = true;
+    this.problem = heldKey() ? t.key.wrong : "";
+  }
+
+  // Try a key; what could not be read without it is read again.
+  async unlock(key: string): Promise<void> {
+    holdKey(key);
+    this.hush();
+    this.ready = this.look();
+    await this.ready;
+    if (!this.needsKey) this.changes++;
   }
 
   go(view: View, part = "", id = ""): void {
@@ -166,6 +178,7 @@ function decoded(text: string): string {
 }
 
 export function told(error: unknown): string {
+  if (error instanceof Problem && error.title === "NotFound") return t.problem.missing;
   return error instanceof Error ? error.message : String(error);
 }
 
