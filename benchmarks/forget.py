@@ -4,7 +4,8 @@
 
 A folder is filled with notes and their vectors. Two processes add and search notes, one after another,
 first while nothing else happens and then while one note, and later a whole user, is forgotten. What counts is
-the longest single add and search, beside the longest without `forget` in the same run. In the end the file is
+the longest single add and search, beside the longest without `forget` in the same run. Beside it stands how much of
+it was no waiting for a processor, where the system tells (Linux): on a loaded machine that is most of it. In the end the file is
 rewritten as a whole (SQLite's VACUUM), which is how bytes were cleared before.
 """
 
@@ -65,19 +66,28 @@ def work(folder: Path, verb: str) -> None:
     with Memory(folder, encoder=ENCODER, durability="normal") as memory:
         memory.search("warm up", user="cleo")
         while True:
-            begun = time.time()
+            begun, queued = time.time(), queued_s()
             if verb == "add":
                 memory.add(f"note {rng.getrandbits(64)} of another process", user="cleo")
             else:
                 memory.search(f"note {rng.randrange(1000)}", user="bob")
-            print(begun, time.time() - begun, flush=True)
+            print(begun, time.time() - begun, queued_s() - queued, flush=True)
             time.sleep(_PAUSE_S)
 
 
-def longest(lines: list[str], begin: float, end: float) -> float:
-    """Return the milliseconds of the longest call that touches a span of time."""
+def queued_s() -> float:
+    """Return how long this thread has waited for a processor; 0 where nobody tells."""
+    try:
+        return int(Path("/proc/thread-self/schedstat").read_text().split()[1]) / 1e9
+    except (OSError, IndexError, ValueError):
+        return 0.0
+
+
+def longest(lines: list[str], begin: float, end: float) -> tuple[float, float]:
+    """Return the milliseconds of the longest call that touches a span of time, and of the longest without its queueing."""
     calls = [tuple(map(float, line.split())) for line in lines]
-    return 1_000 * max(took for begun, took in calls if begun < end and begun + took > begin)
+    within = [one for one in calls if one[0] < end and one[0] + one[1] > begin]
+    return 1_000 * max(one[1] for one in within), 1_000 * max(one[1] - one[2] for one in within)
 
 
 def beside(folder: Path, spans: dict[str, Callable[[], object]]) -> dict[str, dict[str, float]]:
@@ -102,13 +112,13 @@ def beside(folder: Path, spans: dict[str, Callable[[], object]]) -> dict[str, di
                 process.kill()
                 process.wait()
         lines = {verb: (Path(place) / verb).read_text().splitlines()[:-1] for verb in running}
-    return {
-        name: {
-            "seconds": end - begin,
-            **{f"{verb}_ms": longest(lines[verb], begin, end) for verb in running},
-        }
-        for name, (begin, end) in times.items()
-    }
+    found: dict[str, dict[str, float]] = {}
+    for name, (begin, end) in times.items():
+        found[name] = {"seconds": end - begin}
+        for verb in running:
+            whole, own = longest(lines[verb], begin, end)
+            found[name] |= {f"{verb}_ms": whole, f"{verb}_own_ms": own}
+    return found
 
 
 def rewrite(folder: Path) -> None:
@@ -153,11 +163,20 @@ def main() -> None:
             f"{row['seconds']:.1f}",
             f"{row['add_ms']:.0f}",
             f"{row['search_ms']:.0f}",
+            f"{row['add_own_ms']:.0f}, {row['search_own_ms']:.0f}",
         ]
         for one in sizes
         for name, row in one["spans"].items()
     ]
-    table(["folder", "beside it", "seconds", "longest add, ms", "longest search, ms"], rows)
+    heads = [
+        "folder",
+        "beside it",
+        "seconds",
+        "longest add, ms",
+        "longest search, ms",
+        "without queueing, ms",
+    ]
+    table(heads, rows)
     save("forget", {"machine": machine(), "limit_ms": LIMIT_MS, "sizes": sizes})
 
 

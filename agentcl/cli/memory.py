@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from agentcl.memory.memory import Memory
 
 _NAME: Final = click.argument("name", metavar="ID|URI|PATH|SESSION")
-_SEEN: Final = click.argument("name", metavar="ID|URI|PATH|SESSION", required=False, default="")
+_SEEN: Final = click.argument("name", metavar="[ID|URI|PATH|SESSION]", required=False, default="")
 
 
 @click.command()
