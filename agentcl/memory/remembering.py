@@ -167,15 +167,15 @@ def _again(
         left: what was left before.
         done: how many of the messages this call has passed already.
     """
-    new = _new(script, said, limit)
+    new = _new(script, said, limit, done)
     if not new or new[0].number > done:
         return new
     # Somebody else spoke in between, or took away what was stored: it goes on behind that.
     return [replace(one, ordinal=place) for place, one in enumerate(left, start=len(script))]
 
 
-def _new(script: Script, said: Sequence[Said], limit: int) -> Sequence[_New]:
-    """Return the messages that are not stored yet, with their places."""
+def _new(script: Script, said: Sequence[Said], limit: int, done: int = 0) -> Sequence[_New]:
+    """Return the messages that are not stored yet, with their places; the first `done` were stored by this call."""
     coming = [_place(one) for one in said]
     ids: dict[str, Heard] = {}  # of these
     new: list[_New] = []
@@ -188,7 +188,12 @@ def _new(script: Script, said: Sequence[Said], limit: int) -> Sequence[_New]:
             if other is not None and other.words != own.words:
                 raise InvalidInput(
                     f"message {number} has the id {own.message!r} of a turn that says something else. What was "
-                    "said is not changed: give it an id of its own. Nothing was stored"
+                    "said is not changed: give it an id of its own. "
+                    + (
+                        f"Message {done} was the last to be stored"
+                        if done
+                        else "Nothing was stored"
+                    )
                 )
             ids[own.message] = own
             if other is not None or at in script.nameless:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from agentcl import Draft, Memory
+from agentcl.errors import InvalidInput
 from agentcl.memory.pacing import batches
 from agentcl.retrieval.encoders import Encoder, HashingEncoder
 from agentcl.retrieval.encoders.base import Role
@@ -150,6 +151,22 @@ def test_a_conversation_that_is_forgotten_meanwhile_gets_the_rest_alone(tmp_path
     stored = _remembered_while(tmp_path, lambda other: other.forget(session="s", everything=True))
     assert 0 < len(stored) < len(_LONG)
     assert stored == _LONG[-len(stored) :]
+
+
+def test_an_id_that_somebody_else_takes_meanwhile_is_refused_and_says_how_far_it_is(
+    tmp_path: Path,
+) -> None:
+    said = [{"role": "user", "content": text, "id": f"m{n}"} for n, text in enumerate(_LONG)]
+    taken = {"role": "user", "content": "Hello?", "id": "m99"}
+    with Memory(tmp_path, encoder="hashing:32") as other:
+        encoder = _Between(lambda: other.remember(taken, session="s"))
+        with Memory(tmp_path, encoder=encoder) as memory:
+            with pytest.raises(InvalidInput, match=r"message 100 has the id 'm99'") as refused:
+                memory.remember(said, session="s")
+            stored = [turn.text for turn in memory.conversations.turns(session="s")]
+    kept = len(stored) - 1  # and what was said meanwhile
+    assert 0 < kept < len(_LONG)
+    assert f"Message {kept} was the last to be stored" in str(refused.value)
 
 
 def test_little_is_one_transaction_and_so_is_a_request_that_is_noted(tmp_path: Path) -> None:
