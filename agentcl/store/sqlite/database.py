@@ -339,7 +339,7 @@ class Database:
             raise StoreUnavailable(f"{self.path} is a folder where the journal file should be")
         if self.read_only and not self.path.exists():
             raise StoreUnavailable(f"there is no memory at {self.path.parent}")
-        with self._lent() as connection:
+        with self._lent() as connection, _snapshot(connection):
             version = self._version(connection)
             if version > len(self._migrations):
                 self._refuse_newer(version)
@@ -395,6 +395,16 @@ class Database:
                 self._migrations[number](connection)
             connection.execute(f"PRAGMA user_version = {len(self._migrations)}")
             connection.execute(f"PRAGMA application_id = {schema.APPLICATION_ID}")
+
+
+@contextmanager
+def _snapshot(connection: sqlite3.Connection) -> Iterator[None]:
+    """Read one state of a file that others may be making just now."""
+    connection.execute("BEGIN")
+    try:
+        yield
+    finally:
+        connection.rollback()
 
 
 def _is_busy(error: sqlite3.Error) -> bool:

@@ -1,6 +1,7 @@
 """A file of an older schema is brought up to date, with all that it holds."""
 
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -52,3 +53,30 @@ def test_a_file_of_schema_1_is_not_changed_by_a_reader_who_is_told_why(old: Path
     with pytest.raises(StoreReadOnly, match="open it once without read_only to migrate it"):
         SqliteStore(old, read_only=True)
     assert (old / FILE).read_bytes() == before
+
+
+@pytest.mark.parametrize("first", [(), MIGRATIONS[:1]], ids=["new", "old"])
+def test_a_file_that_another_process_makes_meanwhile_is_no_stranger(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, first: tuple[object, ...]
+) -> None:
+    """All that is looked at before a file is opened is of one moment."""
+    if first:
+        Database(tmp_path / FILE, migrations=MIGRATIONS[:1]).close()
+    others: list[Callable[[], None]] = [lambda: Database(tmp_path / FILE).close()]
+
+    class Between(sqlite3.Connection):
+        """Somebody else is faster once the version was read."""
+
+        def execute(self, sql: str, /, *values: object) -> sqlite3.Cursor:
+            found = super().execute(sql, *values)  # type: ignore[arg-type]
+            if sql == "PRAGMA user_version" and others:
+                others.pop()()
+            return found
+
+    connect = sqlite3.connect
+    monkeypatch.setattr(
+        sqlite3, "connect", lambda *given, **named: connect(*given, **named, factory=Between)
+    )
+    with closing(Database(tmp_path / FILE)) as opened:
+        assert opened.read("PRAGMA user_version") == [(len(MIGRATIONS),)]
+    assert not others
