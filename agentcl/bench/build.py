@@ -49,6 +49,7 @@ from agentcl.lessons import Lesson, read_json
 from agentcl.models.base import ChatModel
 from agentcl.models.reference.shipped import REFERENCE_NAME, open_reference
 from agentcl.text.parsing import parsed_json
+from agentcl.text.paths import unread
 
 Leaving = Learning | Literal["notes"]
 POLICIES: Final = ("random", "null", "oracle")
@@ -261,7 +262,7 @@ def read_told(path: str) -> tuple[str, list[Lesson]]:
         with Path(path).open(encoding="utf-8") as file:
             lines = [*file]
     except (OSError, ValueError) as error:
-        raise ConfigError(f"the lessons {path} cannot be read: {error}") from error
+        raise ConfigError(f"the lessons {path} cannot be read: {unread(error)}") from error
     for number, line in enumerate(lines, start=1):
         try:
             lessons.append(read_json(parsed_json(line)))

@@ -15,7 +15,7 @@ from agentcl.envs.streams.builders import RECURRENCE
 from agentcl.errors import ConfigError
 from agentcl.retrieval.encoders.naming import is_own
 from agentcl.text.parsing import parsed_json, parsed_toml
-from agentcl.text.paths import check_path
+from agentcl.text.paths import check_path, unread
 from agentcl.text.suggesting import did_you_mean
 
 Shape = Literal["random", "blocks", "interleaved", "changing", "alternating", "two-passes", "reuse",
@@ -185,8 +185,12 @@ def load_settings(path: str | os.PathLike[str]) -> RunSettings:
     path = check_path(path)
     try:
         read = parsed_toml(path.read_text("utf-8"))
+    except FileNotFoundError as error:
+        raise ConfigError(
+            f"there is no file {path}: a run is told in a TOML file, or by options such as --domain and --questions"
+        ) from error
     except OSError as error:
-        raise ConfigError(f"the run {path} cannot be read: {error}") from error
+        raise ConfigError(f"the run {path} cannot be read: {unread(error)}") from error
     except ValueError as error:
         raise ConfigError(f"the run {path} is not TOML: {error}") from error
     return from_mapping(read, where=str(path))

@@ -17,3 +17,8 @@ def check_path(path: object, what: str = "a path") -> Path:
     if not named or "\0" in named:
         raise InvalidInput(f"{what} is {named!r}, which is no path; name a file or folder")
     return Path(named)
+
+
+def unread(error: Exception) -> str:
+    """Return why a file cannot be read or is no text, without its path: the message names that by itself."""
+    return (error.strerror if isinstance(error, OSError) else None) or str(error)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from agentcl.errors import InvalidInput, LoadError
-from agentcl.text.paths import check_path
+from agentcl.text.paths import check_path, unread
 
 DONE: Final = "[TASK_DONE]"  # how the simulated customer hangs up
 _TRAIN: Final = Path("datasets", "train_task_trajectories")
@@ -117,7 +117,7 @@ def read_text(file: Path) -> str:
             raise LoadError(f"{file} has more than {_MOST_BYTES >> 20} MB, unpacked; split it")
         return raw.decode("utf-8")
     except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
-        raise LoadError(f"{file} cannot be read: {error}") from error
+        raise LoadError(f"{file} cannot be read: {unread(error)}") from error
 
 
 def _of_file(file: Path) -> Iterator[Trajectory]:

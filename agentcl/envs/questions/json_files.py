@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 from agentcl.errors import InvalidInput
 from agentcl.text.json_values import fault_of_line
 from agentcl.text.parsing import parsed_json
+from agentcl.text.paths import unread
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +131,7 @@ def _read(path: Path, layout: str) -> str:
     except (gzip.BadGzipFile, zlib.error) as error:
         raise InvalidInput(f"{path} is damaged, or no gzip file: {error}; copy it again") from error
     except OSError as error:
-        raise InvalidInput(f"{path} cannot be read: {error}") from error
+        raise InvalidInput(f"{path} cannot be read: {unread(error)}") from error
 
 
 def _not_json(path: Path, error: ValueError, layout: str, line: int | None = None) -> InvalidInput:

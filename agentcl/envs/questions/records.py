@@ -17,7 +17,7 @@ from typing import Any, Final, Literal, get_args
 from agentcl.errors import InvalidInput
 from agentcl.text.json_values import fault_of_line
 from agentcl.text.parsing import parsed_json
-from agentcl.text.paths import check_path
+from agentcl.text.paths import check_path, unread
 from agentcl.text.saving import saving
 
 Delay = Literal["early", "late", ""]
@@ -104,7 +104,9 @@ class QuestionStream:
         try:
             lines = path.read_text(encoding="utf-8").split("\n")
         except (OSError, UnicodeDecodeError) as error:
-            raise InvalidInput(f"the question stream {path} cannot be read: {error}") from error
+            raise InvalidInput(
+                f"the question stream {path} cannot be read: {unread(error)}"
+            ) from error
         where = f"{path}, line"
         header = _parsed(lines[0], f"{where} 1")
         if header.get("format") != FORMAT or header.get("version") != VERSION:

@@ -16,7 +16,7 @@ from typing import Any, Final
 from agentcl.envs.base import SPLITS, Task
 from agentcl.errors import LoadError
 from agentcl.text.parsing import parsed_json
-from agentcl.text.paths import check_path
+from agentcl.text.paths import check_path, unread
 from agentcl.text.saving import save_text
 
 # Phases in which the memory may be read and never written.
@@ -92,7 +92,7 @@ def load_stream(path: str | os.PathLike[str]) -> TaskStream:
         # Not splitlines, which also splits at characters that JSON may hold.
         lines = path.read_text("utf-8").removesuffix("\n").split("\n")
     except (OSError, UnicodeDecodeError) as error:
-        raise LoadError(f"the stream {path} cannot be read: {error}") from error
+        raise LoadError(f"the stream {path} cannot be read: {unread(error)}") from error
     number = 1
     try:
         head = _parsed(lines[0], _HEAD)

@@ -104,8 +104,10 @@ def test_changes_are_read_as_toml_or_as_text() -> None:
 
 
 def test_a_plan_that_is_not_there_or_no_toml_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"absent\.toml cannot be read"):
+    with pytest.raises(ConfigError, match=r"there is no file .*absent\.toml: .* --domain"):
         load_settings(tmp_path / "absent.toml")
+    with pytest.raises(ConfigError, match=r"cannot be read: Is a directory$"):
+        load_settings(tmp_path)
     (tmp_path / "bad.toml").write_text("[tasks")
     with pytest.raises(ConfigError, match=r"bad\.toml is not TOML"):
         load_settings(tmp_path / "bad.toml")
