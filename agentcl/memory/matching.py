@@ -67,6 +67,10 @@ class Matches:
     usage: Usage = NO_USAGE  # of that model
 
 
+def _on_trial(id: str) -> LifeStage:
+    return "trial"
+
+
 class Matcher:
     """Decides which lessons speak of a situation. One serves all threads of a memory."""
 
@@ -86,7 +90,7 @@ class Matcher:
         actions: Sequence[str] = (),
         application: str | None = "",
         world: str = "",
-        stage_of: Callable[[str], LifeStage | None] | None = None,
+        stage_of: Callable[[str], LifeStage | None] = _on_trial,
     ) -> Matches:
         """Return the lessons that speak of a situation, or of what has to come before an action.
 
@@ -107,7 +111,7 @@ class Matcher:
             for id, one in state.used_in(situation, view).items()
             if place.is_offered(state.lessons[id])
         }
-        matches = self._matches(state, situation, place, actions, stage_of or _on_trial)
+        matches = self._matches(state, situation, place, actions, stage_of)
         found = {id: chance for id, chance in matches.by_id.items() if id not in used}
         found |= {id: 1.0 for id, one in used.items() if one.applies}
         return replace(matches, by_id=found, used=used)
@@ -266,10 +270,6 @@ def _read_of(likeness: NDArray[np.float32], count: int) -> list[int]:
     order = np.argsort(-likeness, kind="stable").tolist()
     own = {*[at for at in order if at < count][:MOST_READ]}
     return [at for rank, at in enumerate(order) if rank < MOST_READ or at in own]
-
-
-def _on_trial(id: str) -> LifeStage:
-    return "trial"
 
 
 def _of_experience(state: GuidanceState, read: Iterable[str]) -> Iterator[str]:

@@ -10,6 +10,7 @@ import pytest
 
 from agentcl import Lesson, Memory
 from agentcl.errors import EncoderUnavailable, InvalidInput, NotFound
+from agentcl.guidance.belief import LifeStage
 from agentcl.memory import matching
 from agentcl.retrieval.conditions import condition_reader, is_installed
 from agentcl.store import pack
@@ -263,3 +264,29 @@ def test_what_cannot_be_shown_takes_no_room_among_what_is_tried(tmp_path: Path) 
                 episode.step(situation, lesson.what, "nothing changes")
             recall = episode.recall(situation)
             assert [lessons[-1].sentence()] == [*recall.lessons, *recall.withheld]
+
+
+@needs_reader
+@pytest.mark.parametrize(("stage", "is_tried"), [("trial", True), ("active", False)])
+def test_nothing_is_tried_where_a_lesson_that_proved_itself_is_sure(
+    tmp_path: Path, stage: LifeStage, is_tried: bool
+) -> None:
+    damaged = Lesson("a customer got a damaged item", "do", "offer a voucher")
+    with Memory(tmp_path / "lived", encoder="minilm") as memory:
+        for sentence in (REFUND, *OTHERS):
+            memory.lessons.add(sentence)
+        with memory.episode("answer the mail", application="desk", world="w") as episode:
+            episode.finish(1.0, is_success=True)
+        memory.lessons.reflect([damaged], episode=episode.record)
+        state = memory._beliefs.state()
+        found = memory._beliefs.matcher.match(
+            state,
+            "Can I have my money back? The jacket came with a torn sleeve.",
+            episode.record.scope.view(),
+            application="desk",
+            world="w",
+            stage_of=lambda id: stage,
+        )
+        whens = {state.lessons[id].guidance.when for id in found.by_id}
+        assert "a customer asks for a refund" in whens
+        assert (damaged.when in whens) is is_tried
