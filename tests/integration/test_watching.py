@@ -13,7 +13,7 @@ import pytest
 from agentcl import InvalidInput, Memory, MissingExtra, NotFound
 from agentcl.memory import Deed, trace_memories, watch
 
-SECRET = "The harbour code is 4711."
+SECRET = "The harbour code is Mossling."
 
 
 @pytest.fixture
@@ -63,7 +63,7 @@ def test_each_verb_is_a_span_by_the_conventions(memory: Memory, spans: Any) -> N
     assert "gen_ai.memory.record.id" not in found
     assert len({span.attributes["gen_ai.memory.store.id"] for span in told}) == 1
     everything = "".join(span.to_json() for span in told)
-    assert "4711" not in everything
+    assert "Mossling" not in everything
     assert "harbour" not in everything
     assert str(memory.path) not in everything
 
@@ -90,7 +90,7 @@ def test_an_error_is_told_by_its_class_alone(memory: Memory, spans: Any) -> None
     (span,) = spans.get_finished_spans()
     assert span.attributes["error.type"] == "NotFound"
     assert span.status.status_code.name == "ERROR"
-    assert "4711" not in span.to_json()
+    assert "Mossling" not in span.to_json()
 
 
 def test_spans_stand_below_the_callers_own(memory: Memory, spans: Any) -> None:
@@ -167,7 +167,7 @@ def test_the_log_says_what_was_done_for_whom_and_no_text(memory: Memory) -> None
         found["request"],
     )
     written = stream.getvalue()
-    for text in ("harbour", "4711", '"ada"', "after the end"):
+    for text in ("harbour", "Mossling", '"ada"', "after the end"):
         assert text not in written
 
 
@@ -185,7 +185,7 @@ def test_an_error_that_nobody_meant_is_written_down_without_its_words() -> None:
     line = json.loads(stream.getvalue())
     assert (line["what"], line["error"]) == ("request 5f0c failed", "ValueError")
     assert line["at"].split(":")[1].isdigit()
-    assert "4711" not in stream.getvalue()
+    assert "Mossling" not in stream.getvalue()
 
 
 def test_what_a_library_warns_of_is_a_line_without_what_it_put_in() -> None:
