@@ -169,11 +169,13 @@ class Index(Protocol):
         """Return the number of the last change applied."""
         ...
 
-    def apply(self, changes: Sequence[Change], *, watermark: int) -> None:
+    def apply(self, changes: Sequence[Change], *, watermark: int, since: int = 0) -> None:
         """Apply changes in order of `seq`, then hold `watermark`, in one atomic step.
 
         Changes at or below the current watermark are skipped, so a repeat does no harm; a
-        `watermark` below the current one changes nothing.
+        `watermark` below the current one changes nothing. `since` is the watermark that the changes
+        go on from. An index that holds less was begun anew by somebody else meanwhile: nothing is
+        applied to it, since what lies between would be missing for good.
         """
         ...
 

@@ -93,11 +93,12 @@ class GraphIndex:
         """Return the number of the last change applied."""
         return self._watermark
 
-    def apply(self, changes: Sequence[Change], *, watermark: int) -> None:
+    def apply(self, changes: Sequence[Change], *, watermark: int, since: int = 0) -> None:
         """Apply changes and move the watermark."""
         with self._lock:
-            self._apply(change for change in changes if change.seq > self._watermark)
-            self._watermark = max(self._watermark, watermark)
+            if since <= self._watermark:
+                self._apply(change for change in changes if change.seq > self._watermark)
+                self._watermark = max(self._watermark, watermark)
 
     def remove(self, ids: Collection[str]) -> None:
         """Forget everything if it knows one of these records: phrases are text of the erased.
