@@ -559,7 +559,8 @@ class Memory:
         as not there. A file that is there and cannot be read keeps what is stored of it. Every few seconds what
         is done is stored, and the same call goes on where the last one was cut off.
 
-        Only documents of exactly the named scope whose uri lies in the folder are touched.
+        Only documents of exactly the named scope whose uri lies in the folder are touched; and those that moved into it,
+        which are known by their text and by their old file being gone.
 
         Args:
             path: the folder.
