@@ -89,11 +89,11 @@ class ChromaIndex:
             metadata = self._collection().metadata or {}
             return int(metadata.get("watermark", 0))
 
-    def apply(self, changes: Sequence[Change], *, watermark: int) -> None:
+    def apply(self, changes: Sequence[Change], *, watermark: int, since: int = 0) -> None:
         """Apply changes, then move the watermark; after a crash between the two, apply them again."""
         with self._turn() as held:
             fresh = [change for change in changes if change.seq > held]
-            if watermark > held:
+            if since <= held < watermark:
                 self._write(fresh)
                 self._set_watermark(watermark)
 

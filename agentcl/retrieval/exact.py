@@ -118,11 +118,12 @@ class ExactIndex:
         """Return the number of the last change applied."""
         return self._watermark
 
-    def apply(self, changes: Sequence[Change], *, watermark: int) -> None:
+    def apply(self, changes: Sequence[Change], *, watermark: int, since: int = 0) -> None:
         """Apply changes and move the watermark."""
         with self._lock:
-            self._append([change for change in changes if change.seq > self._watermark])
-            self._watermark = max(self._watermark, watermark)
+            if since <= self._watermark:
+                self._append([change for change in changes if change.seq > self._watermark])
+                self._watermark = max(self._watermark, watermark)
 
     def rebuild(self, changes: Iterable[Change], *, watermark: int) -> None:
         """Forget everything, then apply `changes`."""

@@ -20,6 +20,7 @@ logger = logging.getLogger(__name__)
 # What comes of an index's file that holds what agentcl would not write.
 _DAMAGED: Final = (StoreCorrupt, TypeError, ValueError, LookupError, ArithmeticError)
 _APPLIED: Final = 1_000  # rows applied in one step
+_TRIES: Final = 5  # at an index that others begin anew meanwhile; the next search goes on
 _READ: Final = 200  # rows made changes at a time, when nothing waits for a step to end
 
 
@@ -75,11 +76,25 @@ class Feed:
         self.rebuild(journal)
 
     def _catch_up(self, journal: Store, progress: Callable[[float], None]) -> int:
-        last = journal.last_seq()
+        # In this order: what others write and apply between the two must not look like rows that the journal lost.
         held = self.index.watermark()
-        if held == last:
-            return 0
-        if held == 0 or held > last:
+        last = journal.last_seq()
+        if held > last:
+            self.rebuild(journal, progress)
+            return last
+        applied = 0
+        for _ in range(_TRIES):
+            if held >= last:
+                break
+            applied += self._go_on(journal, held, last, progress)
+            held = self.index.watermark()
+        return applied
+
+    def _go_on(
+        self, journal: Store, held: int, last: int, progress: Callable[[float], None]
+    ) -> int:
+        """Apply the rows from a watermark to the last one, unless another process begins the index anew meanwhile."""
+        if held == 0:
             self.rebuild(journal, progress)
             return last
         rows = [row for row in journal.since(held, kinds=self._kinds) if row.seq <= last]
@@ -90,9 +105,10 @@ class Feed:
                 self.rebuild(journal)
                 return last
         for batch in _batches(rows, _APPLIED):
-            self.index.apply(_changes(journal, batch, (self,)), watermark=batch[-1].seq)
-        if not rows or rows[-1].seq < last:  # what comes after concerns other indexes
-            self.index.apply((), watermark=last)
+            self.index.apply(_changes(journal, batch, (self,)), watermark=batch[-1].seq, since=held)
+            held = batch[-1].seq
+        if held < last:  # what comes after concerns other indexes
+            self.index.apply((), watermark=last, since=held)
         return len(rows)
 
     @property

@@ -134,12 +134,12 @@ class FullTextIndex:
         (mark,) = next(iter(self._database.read("SELECT watermark FROM mark")), (0,))
         return mark if type(mark) is int and mark >= 0 else 0
 
-    def apply(self, changes: Sequence[Change], *, watermark: int) -> None:
+    def apply(self, changes: Sequence[Change], *, watermark: int, since: int = 0) -> None:
         """Apply changes and move the watermark, in one transaction."""
         with self._database.write() as connection:
             (held,) = connection.execute("SELECT watermark FROM mark").fetchone()
-            self._apply(connection, (change for change in changes if change.seq > held))
-            if watermark > held:
+            if since <= held < watermark:
+                self._apply(connection, (change for change in changes if change.seq > held))
                 connection.execute("UPDATE mark SET watermark = ?", (watermark,))
 
     def remove(self, ids: Collection[str]) -> None:

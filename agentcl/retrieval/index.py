@@ -16,6 +16,8 @@ from typing import Any, Final, Literal, NamedTuple, Protocol, runtime_checkable
 from agentcl.store.records import Scope, ScopeView
 
 NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
+# Names that are one thing's, with the tenant for whom they are; in the form that all spellings share, sorted.
+Same = tuple[tuple[str, tuple[str, ...]], ...]
 Operator = Literal["eq", "ne", "in", "gt", "gte", "lt", "lte", "exists"]
 
 
@@ -112,6 +114,7 @@ class Query:
     conditions: tuple[Condition, ...] = ()
     identifiers: tuple[int, ...] = ()  # keys that full text is asked for, in place of words
     is_distinct: bool = True  # passages with the same text are one hit; for the retriever alone
+    same: Same = ()  # for the graph alone
 
     def admits(self, entry: Entry) -> bool:
         """Return whether scope, kind, validity and metadata let the entry through.
@@ -166,11 +169,13 @@ class Index(Protocol):
         """Return the number of the last change applied."""
         ...
 
-    def apply(self, changes: Sequence[Change], *, watermark: int) -> None:
+    def apply(self, changes: Sequence[Change], *, watermark: int, since: int = 0) -> None:
         """Apply changes in order of `seq`, then hold `watermark`, in one atomic step.
 
         Changes at or below the current watermark are skipped, so a repeat does no harm; a
-        `watermark` below the current one changes nothing.
+        `watermark` below the current one changes nothing. `since` is the watermark that the changes
+        go on from. An index that holds less was begun anew by somebody else meanwhile: nothing is
+        applied to it, since what lies between would be missing for good.
         """
         ...
 

@@ -110,13 +110,13 @@ class PgvectorIndex:
         (found,) = self._ask(EVERYBODY, (mark_sql(), (self._epoch,)))
         return self._noted(found)[0]
 
-    def apply(self, changes: Sequence[Change], *, watermark: int) -> None:
+    def apply(self, changes: Sequence[Change], *, watermark: int, since: int = 0) -> None:
         """Apply changes and move the watermark, in one transaction."""
         with self._writing() as link:
             held, entries, dim, has_graph = self._noted(
                 link.execute(mark_sql(locked=True), (self._epoch,)).fetchall()
             )
-            if watermark <= held:
+            if not since <= held < watermark:
                 return
             fresh = [change for change in changes if change.seq > held]
             added, dim = self._write(link, self._table, fresh, dim)

@@ -107,12 +107,13 @@ class UsearchIndex:
             self._look()
             return self._watermark
 
-    def apply(self, changes: Sequence[Change], *, watermark: int) -> None:
+    def apply(self, changes: Sequence[Change], *, watermark: int, since: int = 0) -> None:
         """Apply changes and move the watermark."""
         with self._lock:
             self._look()
-            self._apply(changes)
-            self._watermark = max(self._watermark, watermark)
+            if since <= self._watermark:
+                self._apply(changes)
+                self._watermark = max(self._watermark, watermark)
 
     def rebuild(self, changes: Iterable[Change], *, watermark: int) -> None:
         """Forget everything, then apply `changes`; `keep` writes files of them."""

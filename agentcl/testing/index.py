@@ -262,6 +262,14 @@ class IndexContract(ABC):
         index.apply(changes[:1], watermark=1)
         assert (self.find(index), index.watermark()) == ([2], 3)
 
+    def test_what_goes_on_from_a_state_that_is_gone_is_not_applied(self, index: Index) -> None:
+        index.apply([added(entry(1)), added(entry(2)), added(entry(3))], watermark=3)
+        index.rebuild([added(entry(1))], watermark=1)  # as another process may, beside this one
+        index.apply([added(entry(4))], watermark=4, since=3)
+        assert (self.find(index), index.watermark()) == ([1], 1)
+        index.apply([added(entry(seq)) for seq in (2, 3, 4)], watermark=4, since=1)
+        assert (sorted(self.find(index)), index.watermark()) == ([1, 2, 3, 4], 4)
+
     def test_a_new_version_ends_the_old_one_and_the_past_stays(self, index: Index) -> None:
         index.apply([added(entry(1, id="a"))], watermark=1)
         index.apply([added(entry(2, id="a"))], watermark=2)

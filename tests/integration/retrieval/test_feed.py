@@ -1,6 +1,7 @@
 """Indexes filled together and alone, many changes at once and one by one: the same is held."""
 
 import sqlite3
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from agentcl.retrieval.graph.index import GraphIndex
 from agentcl.retrieval.graph.settings import Edges
 from agentcl.retrieval.index import Change, Entry, Query
 from agentcl.store.records import Scope
+from agentcl.store.rows import Row
 from agentcl.store.sqlite.store import FILE
 from agentcl.store.vectors import pack
 
@@ -109,6 +111,87 @@ def test_full_text_holds_the_same_whether_changes_come_at_once_or_one_by_one(
             assert found
     at_once.close()
     by_one.close()
+
+
+class _Beside(FullTextIndex):
+    """Full text to which something happens once, just before or after one of its methods."""
+
+    before: dict[str, Callable[[], object]]
+    rebuilds = 0
+
+    def watermark(self) -> int:
+        held = super().watermark()
+        self._happen("watermark")
+        return held
+
+    def apply(self, changes: Sequence[Change], *, watermark: int, since: int = 0) -> None:
+        self._happen("apply")
+        super().apply(changes, watermark=watermark, since=since)
+
+    def rebuild(self, changes: Iterable[Change], *, watermark: int) -> None:
+        self.rebuilds += 1
+        super().rebuild(changes, watermark=watermark)
+
+    def _happen(self, name: str) -> None:
+        self.__dict__.get("before", {}).pop(name, lambda: None)()
+
+
+def test_an_index_that_others_begin_anew_meanwhile_lacks_nothing_afterwards(
+    memory: Memory, tmp_path: Path
+) -> None:
+    journal = memory.store.journal
+    index, other = _Beside(tmp_path / "text"), FullTextIndex(tmp_path / "text")
+    feed = Feed(index, reads_text=True)
+    feed.catch_up(journal)
+    held = journal.last_seq()
+    memory.add_many([Draft(text=f"Later note {n}.") for n in range(5)])
+    # Another process had looked at the journal earlier, and is done with its rebuild now.
+    rows = [row for row in journal.since(0, kinds=["passage"]) if row.seq <= held - 20]
+    index.before = {"apply": lambda: other.rebuild(_texts(rows), watermark=held - 20)}
+    feed.catch_up(journal)
+    live = {row.seq for row in journal.live(view=EVERYONE, kinds=("passage",))}
+    assert set(index.live_seqs()) == live
+    assert index.watermark() == journal.last_seq()
+    index.close()
+    other.close()
+    memory.close()
+
+
+def test_what_others_write_and_apply_meanwhile_is_no_reason_to_build_anew(
+    memory: Memory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = memory.store.journal
+    index, other = _Beside(tmp_path / "text"), FullTextIndex(tmp_path / "text")
+    feed = Feed(index, reads_text=True)
+    feed.catch_up(journal)
+    last_seq = journal.last_seq
+
+    def looked() -> int:
+        last = last_seq()
+        monkeypatch.undo()
+        memory.add("Somebody else's note.")
+        Feed(other, reads_text=True).catch_up(journal)
+        return last
+
+    index.rebuilds = 0
+    memory.add("A note.")
+    monkeypatch.setattr(journal, "last_seq", looked)
+    feed.catch_up(journal)
+    assert index.rebuilds == 0
+    assert index.watermark() == journal.last_seq()
+    index.close()
+    other.close()
+    memory.close()
+
+
+def _texts(rows: Iterable[Row]) -> Iterator[Change]:
+    for row in rows:
+        is_put = row.op == "put"
+        text = row.record().search_text() or "" if is_put else ""
+        added = Entry(
+            row.seq, row.id, row.kind, row.scope, text, None, row.created_at, None, None, {}
+        )
+        yield Change(row.seq, row.id, row.created_at, added if is_put else None)
 
 
 def _entry(number: int, scope: Scope) -> Entry:

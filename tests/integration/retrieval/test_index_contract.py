@@ -54,8 +54,8 @@ class _Written:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._index, name)
 
-    def apply(self, changes: Sequence[Change], *, watermark: int) -> None:
-        self._index.apply(changes, watermark=watermark)
+    def apply(self, changes: Sequence[Change], *, watermark: int, since: int = 0) -> None:
+        self._index.apply(changes, watermark=watermark, since=since)
         self._index.keep()
         self._index.finish()
 
