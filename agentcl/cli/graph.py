@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -212,6 +213,45 @@ def path(screen: Screen, memory: Memory, start: str, end: str, scope: dict[str, 
         way,
         *(node.name if node.kind == "phrase" else f"  in {node.name}  {node.id}" for node in way),
     )
+
+
+@graph.command()
+@click.argument("name")
+@click.argument("other")
+@on_memory()
+def alias(screen: Screen, memory: Memory, name: str, other: str, scope: dict[str, Any]) -> None:
+    """Say that two names are one thing's.
+
+    The graph has one node for them then, and a search by one name finds what is said of the other. Texts stay as they are.
+    """
+    stored = memory.aliases.add(name, other, **scope)
+    names = ", ".join(memory.aliases.names(name, **scope))
+    screen.answer(stored, f"one thing: {names}")
+    if not screen.as_json:
+        screen.note(
+            f"to take it back: agentcl graph unalias {shlex.quote(name)} {shlex.quote(other)}"
+        )
+
+
+@graph.command()
+@click.argument("name")
+@click.argument("other")
+@on_memory()
+def unalias(screen: Screen, memory: Memory, name: str, other: str, scope: dict[str, Any]) -> None:
+    """Take back that two names are one thing's."""
+    memory.aliases.remove(name, other, **scope)
+    screen.answer({"removed": [name, other]}, f"two things again: {name}, {other}")
+
+
+@graph.command()
+@click.argument("name", default="")
+@on_memory(across=True)
+def aliases(screen: Screen, memory: Memory, name: str, scope: dict[str, Any]) -> None:
+    """Print which names are one thing's; with NAME, those of this one."""
+    found = memory.aliases.list(name, **scope)
+    screen.answer(found, *(f"{one.name} = {one.other}  {one.id}" for one in found))
+    if not found and not screen.as_json:
+        screen.note('none; to join two: agentcl graph alias "Bob Lindholm" "Robert Lindholm"')
 
 
 @graph.command()

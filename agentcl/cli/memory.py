@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, get_args
+from typing import TYPE_CHECKING, Any, Final, cast, get_args
 
 import click
 
@@ -27,6 +27,7 @@ from agentcl.errors import InvalidInput
 from agentcl.files.limits import read_limits
 from agentcl.retrieval.framing import Form
 from agentcl.retrieval.modes import MODES
+from agentcl.store.checks import WriteScope, check_scope
 from agentcl.store.records import to_micros
 from agentcl.store.turns import turns_of
 from agentcl.text.parsing import parsed_json
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from agentcl.memory.documents import Draft
     from agentcl.memory.memory import Memory
 
+_SHOWN: Final = 5  # files that moved, by their names
 _NAME: Final = click.argument("name", metavar="ID|URI|PATH|SESSION")
 _SEEN: Final = click.argument("name", metavar="[ID|URI|PATH|SESSION]", required=False, default="")
 
@@ -70,7 +72,8 @@ def add(
     """Remember files, folders, or standard input (-).
 
     It reads .txt, .md, .rst, .html, .pdf, .eml, .mhtml, .epub, .jsonl, .csv and .tsv, and with the extra `office`
-    .docx, .pptx and .xlsx. A file that was added before is updated, however its path is spelled. In a folder, what is
+    .docx, .pptx and .xlsx. A file that was added before is updated, however its path is spelled, and moved if it was
+    renamed since. In a folder, what is
     hidden and what a .gitignore names is left out.
     """
     if follows:
@@ -84,14 +87,20 @@ def add(
         raise InvalidInput("--dry-run goes with --sync")
     # Here: with them comes the whole of `Memory`, and what reads files.
     from agentcl.files import count
+    from agentcl.memory.renaming import Renamed
     from agentcl.memory.syncing import draft_of
 
     scope = scope_of(given)
     limits = read_limits(allow)
     skipped: list[Skipped] = []
+    moved: list[tuple[str, str]] = []
 
     def drafts() -> Iterator[Draft]:
+        renamed = Renamed(memory.store.journal, check_scope(cast(WriteScope, scope)))
         for source in _sources(paths, skipped, limits, memory.store.own_paths):
+            if before := renamed.before(source):
+                memory.move(before, source.uri, **scope)
+                moved.append((before, source.uri))
             yield replace(draft_of(source), valid_from=valid_from, valid_to=valid_to)
 
     total = count(Path(path) for path in paths)
@@ -108,14 +117,17 @@ def add(
         added = sum(document.version == 1 for document in fresh)
         counts = {
             "added": added,
-            "updated": len(fresh) - added,
+            "updated": len(fresh) - added - len(moved),
+            "moved": len(moved),
             "unchanged": len(stored) - len(fresh),
             **_left_out(skipped),
         }
         if screen.as_json:
-            screen.json({**counts, "ids": [d.id for d in stored], "skipped_files": skipped})
+            told = {**counts, "moved_files": moved, "ids": [d.id for d in stored]}
+            screen.json({**told, "skipped_files": skipped})
             return
         _tell(screen, counts, skipped, "nothing to add")
+        _tell_moved(screen, moved)
         screen.note(f"{memory.place}, {describe_encoder(memory)}")
 
 
@@ -156,7 +168,9 @@ def _sync(
         **_left_out(skipped),
     }
     _tell(screen, counts, skipped, "nothing to follow")
-    if dry_run:
+    if not dry_run:
+        _tell_moved(screen, [pair for synced in done for pair in synced.moved])
+    else:
         screen.note("nothing was changed: this was a dry run")
 
 
@@ -178,6 +192,14 @@ def _tell(
     for skip in skipped:
         if skip.sort == "unread":
             screen.note(f"skipped {from_here(skip.path)}: {skip.reason}")
+
+
+def _tell_moved(screen: Screen, moved: Sequence[tuple[str, str]]) -> None:
+    """Print what is known again under another name: its history goes on."""
+    for before, after in moved[:_SHOWN]:
+        screen.note(f"moved {from_here(before)} to {from_here(after)}")
+    if len(moved) > _SHOWN:
+        screen.note(f"and {len(moved) - _SHOWN:,} more")
 
 
 def _sources(

@@ -247,6 +247,8 @@ class Screen:
     def near(self, near: Near) -> None:
         """Print what is one step from a phrase."""
         self._print(styled(near.phrase, bold=True))
+        if near.same:
+            self.line(f"  also named: {', '.join(near.same)}")
         for id, title in near.passages:
             self.line(f"  in {title or 'a passage'}  {id}")
         for subject, predicate, object_, _ in near.facts:

@@ -17,6 +17,7 @@ from agentcl.client.connection import Connection
 from agentcl.client.episode import RemoteEpisode
 from agentcl.client.exchanges import RemoteExchanges
 from agentcl.memory.adapters import Adapters
+from agentcl.memory.aliases import Aliases
 from agentcl.memory.bound import UNBOUND
 from agentcl.memory.compressed import Compressed
 from agentcl.memory.conversations import Conversations
@@ -136,6 +137,16 @@ class RemoteGraph(Remote):
     near = remote(Graph.near)
     path = remote(Graph.path)
     explain = remote(Graph.explain)
+
+
+class RemoteAliases(Remote):
+    """Names that are one thing's; see `Memory.aliases`."""
+
+    room = "aliases"
+    add = remote(Aliases.add)
+    list = remote(Aliases.list)
+    names = remote(Aliases.names)
+    remove = remote(Aliases.remove)
 
 
 class RemoteEpisodes(Remote):
@@ -345,6 +356,11 @@ class Client(Remote):
     def facts(self) -> RemoteFacts:
         """What passages state."""
         return RemoteFacts(self.connection, self.bound)
+
+    @cached_property
+    def aliases(self) -> RemoteAliases:
+        """Names that are one thing's."""
+        return RemoteAliases(self.connection, self.bound)
 
     @cached_property
     def graph(self) -> RemoteGraph:

@@ -8,18 +8,21 @@ from inspect import cleandoc
 from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar
 
 from agentcl.errors import AgentclError, needs
+from agentcl.mcp.unreadable import Answered
+from agentcl.text.escaping import inert_json, quoted
 from agentcl.text.suggesting import did_you_mean
 
 with needs("the server for editors", "mcp"):
     from mcp.server.mcpserver import MCPServer
     from mcp.server.mcpserver.exceptions import MCPServerError, ResourceError, ToolError
-    from mcp_types import ToolAnnotations
+    from mcp.server.stdio import stdio_server
+    from mcp_types import CallToolResult, TextContent, ToolAnnotations
     from pydantic import ValidationError
     from starlette.responses import PlainTextResponse
 
 if TYPE_CHECKING:
     from mcp.server.mcpserver import Context
-    from mcp_types import CallToolResult, InputRequiredResult
+    from mcp_types import InputRequiredResult
     from starlette.applications import Starlette
     from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -68,10 +71,30 @@ class TellingServer(MCPServer[Any]):
         app.add_middleware(_Unread)
         return app
 
+    async def run_stdio_async(self) -> None:
+        """Answer over standard streams, until standard input ends."""
+        server = self._lowlevel_server
+        async with stdio_server() as (incoming, outgoing):
+            options = server.create_initialization_options()
+            await server.run(Answered(incoming, outgoing), outgoing, options)
+
     async def call_tool(
         self, name: str, arguments: dict[str, Any], context: Context[Any, Any] | None = None
     ) -> CallToolResult | InputRequiredResult:
-        """Call a tool. Raises ToolError."""
+        """Call a tool. What a result or an error quotes is inert as text, and exact as data. Raises ToolError."""
+        try:
+            result = await self._called(name, arguments, context)
+        except ToolError as error:
+            error.args = (quoted(str(error)),)
+            raise
+        for one in result.content if isinstance(result, CallToolResult) else ():
+            if isinstance(one, TextContent):
+                one.text = inert_json(one.text)
+        return result
+
+    async def _called(
+        self, name: str, arguments: dict[str, Any], context: Context[Any, Any] | None
+    ) -> CallToolResult | InputRequiredResult:
         known = {
             tool.name: list(tool.input_schema["properties"]) for tool in await self.list_tools()
         }

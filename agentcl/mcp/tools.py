@@ -14,7 +14,7 @@ from agentcl.lessons import read_sentence
 from agentcl.memory.underway import Underway
 from agentcl.store.episodes import Episode, Guidance
 from agentcl.store.records import Document, Passage, Record
-from agentcl.text.escaping import quoted
+from agentcl.text.escaping import inline, quoted
 from agentcl.text.tokens import estimate_tokens
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ class Tools:
         answer: dict[str, Any] = {
             "memory": block,
             "sources": [
-                {"number": number, "id": hit.document_id, "title": hit.title or hit.uri}
+                {"number": number, "id": hit.document_id, "title": inline(hit.title or hit.uri)}
                 for number, hit in enumerate(found.hits, start=1)
                 if f"\n[{number}" in block
             ],

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from agentcl.memory.adapters import AdapterDifference, Adapters, HeldRecord
     from agentcl.memory.aio import AsyncMemory, AsyncVerbs
     from agentcl.memory.aio_rooms import AsyncEpisode
+    from agentcl.memory.aliases import Aliases
     from agentcl.memory.changing import UNCHANGED
     from agentcl.memory.checking import ModelChecker
     from agentcl.memory.compressed import (
@@ -51,7 +52,7 @@ if TYPE_CHECKING:
     from agentcl.memory.weaving import Soft, SoftMemory
 
 __all__ = [
-    "UNCHANGED", "AdapterDifference", "AdapterRoute", "AdapterTrial", "Adapters", "AsyncEpisode",
+    "UNCHANGED", "AdapterDifference", "AdapterRoute", "AdapterTrial", "Adapters", "Aliases", "AsyncEpisode",
     "AsyncMemory", "AsyncVerbs", "Compressed", "CompressedPassage", "CompressionReport", "CompressionState",
     "Context", "ContextForm", "Conversations", "Deed", "DigestReport", "Draft", "Edit", "EpisodeHit",
     "EpisodeRecall", "EpisodeRecorder", "Episodes", "EpisodesFound", "Explanation", "ExtractionReport",
@@ -65,6 +66,7 @@ __all__ = [
 if not TYPE_CHECKING:
     __getattr__, __dir__ = _face(__name__, {
         "adapters": "AdapterDifference Adapters HeldRecord",
+        "aliases": "Aliases",
         "aio": "AsyncMemory AsyncVerbs",
         "aio_rooms": "AsyncEpisode",
         "checking": "ModelChecker",

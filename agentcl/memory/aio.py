@@ -11,6 +11,7 @@ from typing import Any, Final, NoReturn, Self, Unpack
 
 from agentcl.memory.aio_rooms import (
     AsyncAdapters,
+    AsyncAliases,
     AsyncCompressed,
     AsyncConversations,
     AsyncEpisode,
@@ -100,6 +101,11 @@ class AsyncVerbs(Awaited[Memory]):
     def graph(self) -> AsyncGraph:
         """The graph of what passages name and state."""
         return AsyncGraph(self._target.graph, self._threads)
+
+    @cached_property
+    def aliases(self) -> AsyncAliases:
+        """Names that are one thing's."""
+        return AsyncAliases(self._target.aliases, self._threads)
 
     @cached_property
     def episodes(self) -> AsyncEpisodes:

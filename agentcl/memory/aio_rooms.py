@@ -20,6 +20,7 @@ from typing import (
 
 from agentcl.errors import InvalidInput, MemoryClosed
 from agentcl.memory.adapters import Adapters
+from agentcl.memory.aliases import Aliases
 from agentcl.memory.compressed import Compressed
 from agentcl.memory.conversations import Conversations
 from agentcl.memory.episode import EpisodeOptions, EpisodeRecorder
@@ -113,6 +114,15 @@ class AsyncGraph(Awaited[Graph]):
     export = awaitable(Graph.export)
     draw = awaitable(Graph.draw)
     explain = awaitable(Graph.explain)
+
+
+class AsyncAliases(Awaited[Aliases]):
+    """`Memory.aliases`, awaited."""
+
+    add = awaitable(Aliases.add)
+    list = awaitable(Aliases.list)
+    names = awaitable(Aliases.names)
+    remove = awaitable(Aliases.remove)
 
 
 class AsyncConversations(Awaited[Conversations]):

@@ -10,6 +10,7 @@ from agentcl.guidance.admission import refusal
 from agentcl.guidance.belief import lesson_of
 from agentcl.lessons import CLAIMS, folded
 from agentcl.memory.admitting import MOST_LESSONS
+from agentcl.memory.aliases import check_alias
 from agentcl.memory.fact_writing import LONGEST_PART, MOST_FACTS
 from agentcl.memory.statement_border import (
     check_digestion,
@@ -44,7 +45,16 @@ from agentcl.store.conversations import (
     turn_key,
 )
 from agentcl.store.episodes import Decision, Episode, Guidance, Reflection, Step
-from agentcl.store.records import OWN_KINDS, Document, Extraction, Fact, Passage, Record, to_micros
+from agentcl.store.records import (
+    OWN_KINDS,
+    Alias,
+    Document,
+    Extraction,
+    Fact,
+    Passage,
+    Record,
+    to_micros,
+)
 from agentcl.store.rows import FIRST_MOMENT
 from agentcl.store.ulid import is_ulid
 
@@ -143,6 +153,8 @@ def check_record(record: Record, *, is_trusted: bool) -> None:
             _check_decision(record)
         case Step():
             _check_key(record, None)
+        case Alias():
+            _check_key(record, check_alias(record.name, record.other))
         case Adapter():
             check_adapter(record)
 

@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 import os
 from collections import deque
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Unpack
+from typing import TYPE_CHECKING, Final, Unpack
 
 from agentcl.errors import InvalidInput, MissingExtra, NotFound, StoreUnavailable
 from agentcl.memory.bound import UNBOUND, Bound
 from agentcl.memory.explanations import Explanation, explain
+from agentcl.memory.graph_drawing import for_graphml, net_of
 from agentcl.memory.opened import Opened
 from agentcl.memory.outside import check_outside
 from agentcl.retrieval.graph.names import NameExtractor
@@ -32,7 +33,7 @@ from agentcl.store.rows import readable
 from agentcl.text.paths import check_path
 from agentcl.text.saving import is_stream, save_text, saving
 from agentcl.text.suggesting import nearest
-from agentcl.text.visible import for_json, for_xml
+from agentcl.text.visible import for_json
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -40,15 +41,9 @@ if TYPE_CHECKING:
     from agentcl.retrieval.graph.contents import HeldPassage
     from agentcl.retrieval.graph.index import GraphIndex
     from agentcl.retrieval.graph.settings import Edges
-    from agentcl.text.svg import Picture
 
 _DRAWN: Final = 60  # nodes of a picture; more is a cloud
 _SUGGESTED: Final = 100_000  # phrases among which a misspelt one is looked for
-_COLOURS: Final = {"passage": 0, "phrase": 1, "hit": 2}
-_LEGEND: Final = (
-    "Blue: passages; green: hits; orange: phrases. "
-    "Rest the pointer on a node or an edge to read it whole."
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +71,7 @@ class Near:
     named: tuple[
         tuple[str, str], ...
     ] = ()  # of these: the id of a passage, and a phrase that it names
+    same: tuple[str, ...] = ()  # its other names, by `memory.aliases`
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +102,9 @@ class Graph:
         """
         at = check_micros(as_of, "as_of")
         self._opened.retriever.catch_up(mode="graph")
-        query = Query(view=self._bound.view(scope), at=at)
+        view = self._bound.view(scope)
+        same = self._opened.retriever.aliases.same(view, at)
+        query = Query(view=view, at=at, same=same)
         edges = self._opened.graph_settings.edges
         return GraphView(self._opened.retriever.graph.index, self._opened.journal, query, edges)
 
@@ -180,7 +178,7 @@ class GraphView:
             named = {node: count for node, count in counts.items() if count}
             hubs = check_count(hubs, "hubs", least=0)
             best = sorted(named, key=lambda n: (-named[n], self._index.contents.spelling[n]))[:hubs]
-            pairs = {tuple(sorted(pair)) for _, pair in self._fact_pairs()}
+            pairs = {tuple(sorted(pair)) for _, pair in self._fact_pairs() if len(set(pair)) == 2}
             return GraphStats(
                 passages=sum(1 for _ in self._passages()),
                 phrases=len(named),
@@ -217,9 +215,10 @@ class GraphView:
                 facts += [
                     fact.seq
                     for fact in self._index.contents.facts.of(passage.entry.id, self._query.at)
-                    if {fact.subject, fact.object} & nodes
+                    if {view.one(fact.subject), view.one(fact.object)} & nodes
                 ]
             spelt = self._index.contents.spelling[min(nodes)]
+            same = sorted({n for _, names in self._query.same if spelt in names for n in names})
         best = sorted(others, key=lambda name: (-len(others[name]), name))[:limit]
         shown = passages[:limit]
         ids = {id for id, _ in shown}
@@ -229,6 +228,7 @@ class GraphView:
             tuple(self._stated(facts[:limit])),
             tuple((name, len(others[name])) for name in best),
             tuple((id, name) for name in best for id in others[name] if id in ids),
+            tuple(name for name in same if name != spelt),
         )
 
     def path(self, start: str, end: str) -> tuple[Node, ...]:
@@ -288,7 +288,7 @@ class GraphView:
                     graph.add_node(f"phrase:{phrase}", kind="phrase", name=phrase)
                     graph.add_edge(id, f"phrase:{phrase}", kind="context", weight=1.0, passages=id)
                 for fact in contents.facts.of(id, self._query.at):
-                    subject, object_ = contents.spelled((fact.subject, fact.object))
+                    subject, object_ = contents.spelled(map(view.one, (fact.subject, fact.object)))
                     normal[fact.seq] = subject, object_
         stated = self._stated(list(normal))
         for (subject, object_), (_, predicate, _, id) in zip(normal.values(), stated, strict=True):
@@ -327,7 +327,7 @@ class GraphView:
         try:
             with saving(target) as file:
                 if suffix == ".graphml":
-                    nx.write_graphml(_for_xml(graph), file)
+                    nx.write_graphml(for_graphml(graph), file)
                 else:
                     data = nx.node_link_data(graph, edges="edges")
                     file.write(for_json(json.dumps(data, ensure_ascii=False)).encode())
@@ -388,7 +388,7 @@ class GraphView:
         )
         # A phrase of one of these passages alone joins nothing.
         shown = [n for n in best if n in ids or n in kept or degree[n] > 1][:_DRAWN]
-        picture = _net(graph.subgraph(shown), hits, title)
+        picture = net_of(graph.subgraph(shown), hits, title)
         try:
             save_text(target, picture.page() if suffix == ".html" else picture.file())
         except OSError as error:
@@ -402,9 +402,10 @@ class GraphView:
                 yield passage
 
     def _fact_pairs(self) -> Iterator[tuple[int, tuple[int, int]]]:
+        view = self._index.view(self._query, self._edges)
         for passage in self._passages():
             for fact in self._index.contents.facts.of(passage.entry.id, self._query.at):
-                yield fact.seq, (fact.subject, fact.object)
+                yield fact.seq, (view.one(fact.subject), view.one(fact.object))
 
     def _stated(self, seqs: Sequence[int]) -> list[tuple[str, str, str, str]]:
         rows = self._journal.rows(seqs)
@@ -420,9 +421,10 @@ class GraphView:
         contents = self._index.contents
         view = self._index.view(self._query, self._edges)
         tenants = {scope.tenant for scope in contents.scopes if self._query.view.sees(scope)}
-        nodes = [n for n in contents.find(phrase, tenants) if view.passages_naming(n)]
+        found = contents.find(phrase, tenants, self._query.same)
+        nodes = dict.fromkeys(n for n in map(view.one, found) if view.passages_naming(n))
         if nodes:
-            return nodes
+            return [*nodes]
         seen = [s for n, s in contents.spelling.items() if view.passages_naming(n)][:_SUGGESTED]
         near = nearest(phrase.casefold(), seen, most=3)
         meant = f"; spelt like it: {', '.join(near)}" if near else ""
@@ -451,39 +453,3 @@ class GraphView:
 def _suffix(path: Path, *, stream: str) -> str:
     """Return how a file's name ends, which says what it is; a stream that has no such name is `stream`."""
     return path.suffix or (stream if is_stream(path) else "")
-
-
-def _net(graph: nx.MultiGraph[str], hits: Collection[str], title: str) -> Picture:
-    """Return a graph as a net, in which hits have a colour of their own."""
-    from agentcl.text.svg import NetEdge, NetNode, net, spring
-
-    number = {node: place for place, node in enumerate(graph)}
-    edges = [
-        NetEdge(number[start], number[end], data.get("predicate", ""))
-        for start, end, data in graph.edges(data=True)
-    ]
-    places = spring(len(number), [(edge.start, edge.end) for edge in edges])
-    nodes = [
-        NetNode(
-            data["name"], at, _COLOURS["hit" if node in hits else data["kind"]], label=data["name"]
-        )
-        for at, (node, data) in zip(places, graph.nodes(data=True), strict=True)
-    ]
-    return net(nodes, edges, title=title, desc=_LEGEND)
-
-
-def _for_xml(graph: nx.MultiGraph[str]) -> nx.MultiGraph[str]:
-    """Return a graph with texts that XML can hold."""
-
-    def held(attributes: Mapping[str, Any]) -> dict[str, Any]:
-        return {
-            name: for_xml(value) if isinstance(value, str) else value
-            for name, value in attributes.items()
-        }
-
-    written: nx.MultiGraph[str] = graph.__class__()
-    for node, own in graph.nodes(data=True):
-        written.add_node(for_xml(node), **held(own))
-    for one, other, own in graph.edges(data=True):
-        written.add_edge(for_xml(one), for_xml(other), **held(own))
-    return written

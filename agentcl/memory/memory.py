@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from agentcl.compression.base import Codec
     from agentcl.files import ReadLimits
     from agentcl.memory.adapters import Adapters
+    from agentcl.memory.aliases import Aliases
     from agentcl.memory.compressed import Compressed
     from agentcl.memory.context import Context, ContextForm
     from agentcl.memory.conversations import Conversations
@@ -68,7 +69,7 @@ class Memory:
     """A persistent memory in one folder.
 
     Here are the verbs of everyday work. The rest stands in rooms: `conversations`, `statements`, `facts`, `graph`,
-    `episodes`, `lessons`, `compressed`, `adapters`, `store`, `jobs`.
+    `aliases`, `episodes`, `lessons`, `compressed`, `adapters`, `store`, `jobs`.
 
     Several processes and threads may open the same folder. All may read, and writers take turns. A search
     sees every write that was acknowledged before it began.
@@ -230,6 +231,13 @@ class Memory:
         from agentcl.memory.graph import Graph
 
         return Graph(self._opened, self._bound)
+
+    @cached_property
+    def aliases(self) -> Aliases:
+        """Names that are one thing's, for the graph and for who asks by one of them."""
+        from agentcl.memory.aliases import Aliases
+
+        return Aliases(self._opened, self._bound)
 
     @cached_property
     def episodes(self) -> Episodes:
@@ -551,7 +559,8 @@ class Memory:
         as not there. A file that is there and cannot be read keeps what is stored of it. Every few seconds what
         is done is stored, and the same call goes on where the last one was cut off.
 
-        Only documents of exactly the named scope whose uri lies in the folder are touched.
+        Only documents of exactly the named scope whose uri lies in the folder are touched; and those that moved into it,
+        which are known by their text and by their old file being gone.
 
         Args:
             path: the folder.

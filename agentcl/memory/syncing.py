@@ -14,6 +14,7 @@ from agentcl.files import ReadLimits, Skipped, Source, load
 from agentcl.memory import documents
 from agentcl.memory.documents import Draft
 from agentcl.memory.opened import Opened
+from agentcl.memory.renaming import Renamed, is_there
 from agentcl.store.records import Document, Record, Scope
 from agentcl.store.rows import content_hash
 
@@ -73,14 +74,15 @@ def sync(
     def new() -> Iterator[Draft]:
         """Yield what is to be added, and do at once what is to be changed."""
         gone = _Gone(held)
+        elsewhere = Renamed(opened.journal, owner, besides=held)
         added = set[str]()  # a link of the folder leads to a file that was met already
         for source in load(folder, skipped=skipped, limits=limits, leave_out=opened.own_paths()):
             uri = source.uri
-            before = uri if uri in held else gone.twin(source)
+            before = uri if uri in held else gone.twin(source) or elsewhere.before(source)
             if uri in added or (before == uri and held[uri].is_seen):
                 continue
             if before:
-                held[before].is_seen = True
+                held.setdefault(before, _Held("", b"")).is_seen = True
                 document = opened.journal.find(kind=Document.kind, scope=owner, key=before)
                 if before == uri and document is not None and _says_the_same(document, source):
                     plan.unchanged += 1
@@ -109,7 +111,8 @@ def sync(
             except (
                 Duplicate
             ):  # its new name has a document already: this one is gone like any other
-                held[before].is_seen = False
+                # What lies elsewhere is not this folder's to withdraw.
+                held[before].is_seen = not held[before].id
         return False
 
     if dry_run:
@@ -165,7 +168,7 @@ class _Gone:
         self._held = held
         self._by_digest: dict[bytes, list[str]] = {}
         for uri, one in held.items():
-            if not _is_there(uri):
+            if not is_there(uri):
                 self._by_digest.setdefault(one.digest, []).append(uri)
 
     def twin(self, source: Source) -> str:
@@ -174,11 +177,6 @@ class _Gone:
         free = [uri for uri in uris if not self._held[uri].is_seen]
         same_name = [uri for uri in free if Path(uri).name == Path(source.uri).name]
         return next(iter(same_name or free), "")
-
-
-def _is_there(uri: str) -> bool:
-    """Return whether the file of a document is there; of a row of a table, the table's."""
-    return any(os.path.lexists(name) for name in (uri, uri.rpartition("#")[0]) if name)
 
 
 def _lost(held: Mapping[str, _Held], skipped: Sequence[Skipped]) -> list[str]:

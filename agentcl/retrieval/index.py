@@ -16,6 +16,8 @@ from typing import Any, Final, Literal, NamedTuple, Protocol, runtime_checkable
 from agentcl.store.records import Scope, ScopeView
 
 NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
+# Names that are one thing's, with the tenant for whom they are; in the form that all spellings share, sorted.
+Same = tuple[tuple[str, tuple[str, ...]], ...]
 Operator = Literal["eq", "ne", "in", "gt", "gte", "lt", "lte", "exists"]
 
 
@@ -112,6 +114,7 @@ class Query:
     conditions: tuple[Condition, ...] = ()
     identifiers: tuple[int, ...] = ()  # keys that full text is asked for, in place of words
     is_distinct: bool = True  # passages with the same text are one hit; for the retriever alone
+    same: Same = ()  # for the graph alone
 
     def admits(self, entry: Entry) -> bool:
         """Return whether scope, kind, validity and metadata let the entry through.

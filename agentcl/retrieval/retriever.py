@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from agentcl.errors import StoreCorrupt
+from agentcl.retrieval.aliases import KnownAliases, worded
 from agentcl.retrieval.counting import MOST_SCORED
 from agentcl.retrieval.feed import Feed
 from agentcl.retrieval.folders import claim, home, scratch
@@ -80,6 +81,7 @@ class Retriever:
     ) -> None:
         self._journal = journal
         self._neighbours = Neighbours(journal)
+        self.aliases = KnownAliases(journal)
         self._is_lexical = is_lexical
         self._encode = encode
         self._graph_settings = graph_settings
@@ -158,6 +160,7 @@ class Retriever:
                 *(self.graph.feeds if asked.walks else ()),
             )
             last = self._journal.last_seq()
+            self.aliases.follow(last)
             behind = [feed for feed in feeds if not _is_at(feed, last)]
             parts = len(behind)
             if asked.walks:
@@ -219,6 +222,7 @@ class Retriever:
         """
         asked = search_mode(mode)
         self.catch_up(mode=asked)
+        query = replace(query, same=self.aliases.same(query.view, query.at))
         # By the number of the row; of rows that nobody but others sees, nothing is said.
         damaged = {
             seq: what
@@ -250,17 +254,17 @@ class Retriever:
         The indexes are asked for so many `times` the entries that hits without copies need.
         """
         rankings: dict[str, Sequence[Match]] = {}
-        weights: Mapping[str, float] = {}
-        if "text" in asked.rankings and (exact := self._exact(query)):
+        words = replace(query, text=worded(query))
+        if "text" in asked.rankings and (exact := self._exact(words)):
             rankings["exact"] = exact
         is_alone = asked.joins == "none" and not rankings
         depth = times * (limit if is_alone else max(_DEPTH, 4 * limit))
         if "dense" in asked.rankings and query.vector is not None:
             rankings["dense"] = self.dense.search(self._journal, query, limit=depth)
         if "text" in asked.rankings and query.text:
-            text = self.text.search(self._journal, query, limit=depth)
+            text = self.text.search(self._journal, words, limit=depth)
             rankings["text"] = self._neighbours.given_on(text, rankings.get("dense", ()))
-            weights = self._words.weights(query)
+        weights = self._words.weights(words) if "text" in rankings else {}
         fusion = Fusion(rankings, is_lexical=self._is_lexical)
         if asked.walks:
             walked = self.graph.walk(query, fusion, limit=times * limit, recognise=recognise)

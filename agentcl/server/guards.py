@@ -40,6 +40,9 @@ _PLAIN: Final = {
 }
 
 
+_ID: Final = b"x-request-id"
+
+
 class Guards:
     """The outermost layer.
 
@@ -167,12 +170,14 @@ class _Request:
         """Hand on a part of the answer, with the headers that every answer has."""
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            held = {name.lower() for name, _ in message.get("headers", [])}
-            more = {**_PLAIN, b"x-request-id": self.id.encode()}
+            more = dict(_PLAIN)
             if self._private:
                 more[b"cache-control"] = b"no-store"
-            new = [(name, value) for name, value in more.items() if name not in held]
-            message = {**message, "headers": [*message.get("headers", []), *new]}
+            # What a browser is told is not left to the model's server; the id that it gave a request is.
+            held = [one for one in message.get("headers", []) if one[0].lower() not in more]
+            if all(name.lower() != _ID for name, _ in held):
+                more[_ID] = self.id.encode()
+            message = {**message, "headers": [*held, *more.items()]}
         await self._send(message)
 
 

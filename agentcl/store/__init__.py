@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from agentcl.store.jobs import Job, Price
     from agentcl.store.records import (
         ANY,
+        Alias,
         AnyScope,
         Compression,
         Document,
@@ -50,8 +51,8 @@ if TYPE_CHECKING:
     from agentcl.store.writing import Reembedding, Writing
 
 __all__ = [
-    "ANY", "Adapter", "AdapterCoin", "AnyScope", "Churn", "Compression", "Conversation", "Copy", "Counters", "Decision", "Digestion", "Document",
-    "EncoderSpec", "Episode", "Erasure", "Exposure", "Extraction", "Fact", "Guidance", "Imported",
+    "ANY", "Adapter", "AdapterCoin", "Alias", "AnyScope", "Churn", "Compression", "Conversation", "Copy", "Counters", "Decision", "Digestion",
+    "Document", "EncoderSpec", "Episode", "Erasure", "Exposure", "Extraction", "Fact", "Guidance", "Imported",
     "Job", "Passage", "Price", "Proposal", "ReadScope", "Record", "Reembedding", "Reflection", "Removed", "Row",
     "Scope", "ScopeView", "Showing", "Stated", "Statement", "Step", "Store", "SupportsList", "Synopsis",
     "Tidying", "Turn", "Usage", "Version", "WriteScope", "Writing", "holds_store", "open_store", "pack", "register",
@@ -67,7 +68,7 @@ if not TYPE_CHECKING:
         "episodes": "AdapterCoin Decision Episode Exposure Guidance Reflection Showing Stated Step",
         "jobs": "Job Price",
         "backends": "holds_store open_store",
-        "records": "ANY AnyScope Compression Document Extraction Fact Passage Record Scope ScopeView register",
+        "records": "ANY Alias AnyScope Compression Document Extraction Fact Passage Record Scope ScopeView register",
         "rows": "Churn Counters EncoderSpec Row Version",
         "transfer": "Imported",
         "usage": "Usage",

@@ -144,6 +144,13 @@ class Store(ABC):
         return (one for one in readable(rows) if isinstance(one, kind))
 
     @abstractmethod
+    def keys(self, kind: str, *, view: ScopeView, prefix: str) -> Sequence[str]:
+        """Return the natural keys of the live records of a kind that begin with something, and nothing else of them.
+
+        The prefix is at least one character, and no character is special in it.
+        """
+
+    @abstractmethod
     def rows(self, seqs: Sequence[int]) -> dict[int, Row]:
         """Return rows by number; a row that was erased meanwhile is missing."""
 

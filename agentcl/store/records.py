@@ -269,6 +269,15 @@ class Extraction(Record):
         return self.sources[0]
 
 
+@register("alias")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alias(Record):
+    """That two names are one thing's, as somebody said. Its key is both names in the form that all spellings share."""
+
+    name: str
+    other: str
+
+
 @register("compression")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Compression(Record):

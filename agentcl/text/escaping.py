@@ -11,18 +11,20 @@ import re
 from typing import Final, NewType
 
 from agentcl.text.unseen import is_unseen
+from agentcl.text.visible import for_json
 
 Prompt = NewType("Prompt", str)
 """What a model is asked: every stored text in it went through `inline` or `quoted`."""
 
-_ACTIVE: Final = re.compile(
+_OBEYED: Final = (
     # What begins tags and control tokens, as in <b>, <|im_end|> and ◁think▷; "a < b" does not.
     r"<(?=[^\s\d<>=-])|◁"
     # [INST], [TOOL_CALLS], [|user|], [gMASK]: control tokens that tokenizers read inside plain text.
     r"|\[(?=/?[A-Z][A-Z0-9_ ]*\]|\||[gs]MASK\])"
-    # What would be read as a reference that stands here for such a character.
-    r"|&(?=#|\w+;)"
 )
+_ACTIVE_IN_JSON: Final = re.compile(_OBEYED)
+# And what would be read as a reference that stands here for such a character.
+_ACTIVE: Final = re.compile(_OBEYED + r"|&(?=#|\w+;)")
 _NAMED: Final = {"<": "&lt;", "&": "&amp;"}
 _REFERENCE: Final = re.compile(r"&(?:lt|amp|#(\d{1,7}));")
 
@@ -50,6 +52,14 @@ def quoted(text: str) -> str:
     """Return stored text, escaped, to stand behind a label: its further lines begin with `>`."""
     first, *others = escape(text.replace("\r\n", "\n")).split("\n")
     return "\n".join([first, *(f"> {line}" if line else ">" for line in others)])
+
+
+def inert_json(document: str) -> str:
+    """Return a JSON document that says the same, and in which no string is obeyed or hides a character.
+
+    JSON has escapes of its own for that, so nothing is lost to who reads it as JSON.
+    """
+    return for_json(_ACTIVE_IN_JSON.sub(lambda found: f"\\u{ord(found.group()):04x}", document))
 
 
 def unescape(text: str, *, seen_in: str | None = None) -> str:

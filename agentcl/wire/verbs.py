@@ -16,6 +16,7 @@ from typing import Any, Final, Literal, Union, get_args, get_origin
 
 from agentcl.compression.base import Codec
 from agentcl.memory.adapters import Adapters
+from agentcl.memory.aliases import Aliases
 from agentcl.memory.changing import Unchanged
 from agentcl.memory.compressed import Compressed
 from agentcl.memory.conversations import Conversations
@@ -51,6 +52,7 @@ ROOMS: Final[Mapping[str, type]] = {
     "statements": Statements,
     "facts": Facts,
     "graph": Graph,
+    "aliases": Aliases,
     "episodes": Episodes,
     "lessons": Lessons,
     "compressed": Compressed,
@@ -70,6 +72,7 @@ _RIGHTS: Final[Mapping[str, Mapping[Right, str]]] = {
     },
     "facts": {"read": "state", "write": "add extract"},
     "graph": {"read": "stats near path explain"},
+    "aliases": {"read": "list names", "write": "add remove"},
     "episodes": {
         "read": "list steps replay skills search",
         "learn": "begin recall answering why_not step spend finish interrupt score",

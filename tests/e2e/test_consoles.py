@@ -95,6 +95,7 @@ def commands_about(odd: str, folder: Path, *, admitted: str = ODD) -> list[list[
         ["stats"], ["doctor"], ["export", f"{file}.jsonl"], ["import", "copy.jsonl", "--path", odd],
         ["snapshot", f"{file}-copy"], ["copy", "agentcl-memory", f"{file}-twin"], ["reindex"],
         ["graph", "stats"], ["graph", "neighbors", "Ilka Renn"], ["graph", "neighbors", odd],
+        ["graph", "alias", "Ilka Renn", odd], ["graph", "aliases"], ["graph", "unalias", "Ilka Renn", odd],
         ["graph", "path", "Ilka Renn", "Tessary"], ["graph", "export", f"{file}.json"],
         ["graph", "draw", f"{file}.svg", "--phrase", "Ilka Renn"], ["graph", "import", "facts.jsonl"],
         ["extract", "--model", odd, "--dry-run"], ["extract", "--model", odd],

@@ -120,3 +120,17 @@ def test_extraction_says_what_it_would_take_and_where_a_model_is_needed(
     assert "check that the server runs" in nowhere.stderr
     assert "3 of 3" in run("extract", "--model", "x", "--dry-run").stdout
     assert "1 of 3" in run("extract", "--model", "x", "--dry-run", "--limit", "1").stdout
+
+
+def test_two_names_are_joined_and_parted(run: Run) -> None:
+    told = run("graph", "alias", "Ilka Renn", "Captain Renn")
+    assert told.stdout == "one thing: captain renn, ilka renn\n"
+    assert "agentcl graph unalias 'Ilka Renn' 'Captain Renn'" in told.stderr
+    assert "Ilka Renn = Captain Renn" in run("graph", "aliases", "captain renn").stdout
+    assert "  also named: captain renn\n" in run("graph", "neighbors", "Captain Renn").stdout
+    assert "Ilka Renn was born" in run("search", "Where was Captain Renn born?").stdout
+    refused = run("graph", "alias", "Ilka Renn", "ilka renn", status=1)
+    assert "are one name already" in refused.stderr
+    run("graph", "unalias", "Captain Renn", "Ilka Renn")
+    assert as_json(run("graph", "aliases", "--json")) == []
+    run("graph", "neighbors", "Captain Renn", status=1)

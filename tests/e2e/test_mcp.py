@@ -126,6 +126,68 @@ def test_wrong_input_is_told_to_the_model_and_the_server_goes_on(
     asyncio.run(asyncio.wait_for(work(), 120))
 
 
+INITIALIZE = {
+    "jsonrpc": "2.0", "id": 0, "method": "initialize",
+    "params": {
+        "protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "x", "version": "1"},
+    },
+}  # fmt: skip
+
+
+def answers_to_lines(folder: Path, lines: list[bytes]) -> list[dict[str, Any]]:
+    """Return what a server answers to lines, the last of which is a ping with the id "end"."""
+    parameters = started(folder)
+    process = subprocess.Popen(
+        [parameters.command, *parameters.args],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env=ENVIRONMENT,
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    end = {"jsonrpc": "2.0", "id": "end", "method": "ping"}
+    for line in (json.dumps(INITIALIZE).encode(), *lines, json.dumps(end).encode()):
+        process.stdin.write(line + b"\n")
+        process.stdin.flush()
+    found = list[dict[str, Any]]()
+    while not found or found[-1]["id"] != "end":
+        line = process.stdout.readline()
+        assert line, "the server ended"
+        found.append(json.loads(line))
+    process.stdin.close()
+    assert process.wait(60) == 0
+    process.stdout.close()
+    return found[1:-1]
+
+
+UNREADABLE: list[tuple[bytes, int, int | str | None]] = [
+    (b"this is no JSON", -32700, None),
+    (b'{"jsonrpc": "2.0", "id": 3, "method": "pi', -32700, None),
+    (b"\xff\xfe", -32700, None),
+    (b"[" * 100_000, -32700, None),
+    (b'{"jsonrpc": "2.0", "id": ' + b"9" * 5_000 + b', "method": "ping"}', -32700, None),
+    (b'{"jsonrpc": "2.0", "id": "\\ud800", "method": "ping"}', -32700, None),
+    (b"[]", -32600, None),
+    (b'[{"jsonrpc": "2.0", "id": 3, "method": "ping"}]', -32600, None),
+    (b"null", -32600, None),
+    (b'{"id": 7}', -32600, 7),
+    (b'{"jsonrpc": "1.0", "id": "a", "method": "ping"}', -32600, "a"),
+    (b'{"jsonrpc": "2.0", "id": 8, "method": 5}', -32600, 8),
+    (b'{"jsonrpc": "2.0", "id": 9, "method": "ping", "params": [1]}', -32600, 9),
+    (b'{"jsonrpc": "2.0", "id": true, "method": 5}', -32600, None),
+]
+
+
+def test_a_line_that_is_no_message_is_answered_and_an_empty_one_is_none(tmp_path: Path) -> None:
+    empty = [b"", b"  ", b"\r"]
+    told = answers_to_lines(tmp_path / "m", [*empty, *(line for line, _, _ in UNREADABLE)])
+    wanted = [(code, id) for _, code, id in UNREADABLE]
+    assert [(one["error"]["code"], one["id"]) for one in told] == wanted
+    messages = [one["error"]["message"] for one in told]
+    assert all(0 < len(message) < 300 and "pydantic" not in message for message in messages)
+
+
 def test_the_profile_is_a_resource_and_a_question(tmp_path: Path) -> None:
     with Memory(tmp_path / "m", encoder="hashing") as memory:
         ada = memory.scoped(user="ada")

@@ -216,6 +216,7 @@ NEEDS: dict[str, dict[str, tuple[Any, ...]]] = {
         "view": (), "stats": (), "near": ("a",), "path": ("a", "b"), "networkx": (),
         "export": ("x.json",), "draw": ("x.svg",),
     },
+    "aliases": {"add": ("a", "b"), "list": (), "names": ("a",), "remove": ("a", "b")},
     "episodes": {
         "begin": ("task",), "each_call": (), "score": ("id", 1.0), "list": (), "steps": ("id",),
         "replay": ("id",), "search": ("words",), "skills": (),

@@ -15,10 +15,9 @@ from agentcl.retrieval.graph.names import Extractor
 from agentcl.retrieval.graph.phrases import normalise
 from agentcl.retrieval.graph.settings import Edges
 from agentcl.retrieval.graph.view import PassagePart
-from agentcl.retrieval.index import NOTHING, Change, Entry
+from agentcl.retrieval.index import NOTHING, Change, Entry, Same
 from agentcl.store.records import Scope
 
-NOBODY: Final = -1
 _TOLD: Final = 200  # passages between two words about progress
 
 
@@ -162,12 +161,27 @@ class Contents:
         known = {held.entry.id for held in self.every()}
         return not (known.isdisjoint(ids) and set(ids).isdisjoint(self.facts.ids))
 
-    def find(self, phrase: str, tenants: Iterable[str]) -> list[int]:
-        """Return the nodes of a phrase, one for each tenant that has it."""
+    def find(self, phrase: str, tenants: Iterable[str], same: Same = ()) -> list[int]:
+        """Return the nodes of a phrase, for each tenant that has it; with those of its other names."""
         normal = normalise(phrase)
-        numbers = (self.tenants.get(tenant) for tenant in sorted(tenants))
-        found = (self._words[n].get(normal, NOBODY) for n in numbers if n is not None)
-        return [node for node in found if node != NOBODY]
+        found: dict[int, None] = {}
+        for tenant in sorted(tenants):
+            groups = (names for owner, names in same if owner == tenant and normal in names)
+            found.update(dict.fromkeys(self._known(tenant, next(groups, (normal,)))))
+        return [*found]
+
+    def same(self, same: Same) -> dict[int, int]:
+        """Return for names that are one, each but the first, the node of the first that is known here."""
+        found: dict[int, int] = {}
+        for tenant, names in same:
+            nodes = sorted(self._known(tenant, names))
+            found.update(dict.fromkeys(nodes[1:], nodes[0]) if nodes else {})
+        return found
+
+    def _known(self, tenant: str, names: Iterable[str]) -> list[int]:
+        number = self.tenants.get(tenant)
+        words = {} if number is None else self._words[number]
+        return [words[name] for name in names if name in words]
 
     def spelled(self, phrases: Iterable[int]) -> list[str]:
         """Return phrases by their nodes."""

@@ -9,7 +9,6 @@ visible scopes has a graph of its own, made when it is first asked for and kept 
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -19,17 +18,16 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from agentcl.retrieval.graph import snapshot
-from agentcl.retrieval.graph.contents import Contents, HeldPassage
+from agentcl.retrieval.graph.contents import Contents
 from agentcl.retrieval.graph.names import Extractor, NameExtractor
 from agentcl.retrieval.graph.pagerank import Visits
 from agentcl.retrieval.graph.routes import Routes
 from agentcl.retrieval.graph.settings import Edges, GraphSettings
-from agentcl.retrieval.graph.synonyms import Encode, Synonyms
-from agentcl.retrieval.graph.view import PassagePart, View
+from agentcl.retrieval.graph.synonyms import Encode
+from agentcl.retrieval.graph.view import View
+from agentcl.retrieval.graph.views import Views
 from agentcl.retrieval.index import Change, Match, Query
 
-_PAST_VIEWS: Final = 4
-_VIEWS: Final = 32  # graphs kept at once, the least used is dropped
 _BATCH: Final = 200  # changes after which a graph that is being filled is brought up to date
 _KEEP_FROM: Final = 500  # rows of the journal: to read so few again takes no time
 _KEEP_SHARE: Final = 0.02  # of all
@@ -88,6 +86,7 @@ class GraphIndex:
         kept = None if self._file is None else snapshot.load(self._file, self.extractor)
         if kept is not None:
             self.contents, self._watermark = kept
+            self._views = Views(self.contents, encode)
         self._kept_at = self._watermark
 
     def watermark(self) -> int:
@@ -108,6 +107,7 @@ class GraphIndex:
         """
         with self._lock:
             self.discard()
+            self._views.drop_joined()
             if self.contents.knows(ids):
                 self._clear()
 
@@ -163,7 +163,7 @@ class GraphIndex:
             nodes = {
                 node: 1.0
                 for name in sorted(named)
-                for node in self.contents.find(name, tenants)
+                for node in map(view.one, self.contents.find(name, tenants, query.same))
                 if view.passages_naming(node)
             }
             seeds = self._rooted(view, nodes)
@@ -234,7 +234,7 @@ class GraphIndex:
             given: dict[int, list[float]] = {}
             for seq, share in facts.items():
                 fact = self.contents.facts.get(seq, query.at)
-                for node in (fact.subject, fact.object) if fact else ():
+                for node in map(view.one, (fact.subject, fact.object) if fact else ()):
                     given.setdefault(node, []).append(share / max(1, view.passages_naming(node)))
             means = {node: sum(shares) / len(shares) for node, shares in given.items()}
             best = sorted(means, key=lambda node: (-means[node], node))[:phrases_kept]
@@ -274,16 +274,7 @@ class GraphIndex:
 
     def view(self, query: Query, edges: Edges) -> View:
         """Return the graph that a query's scope and moment see. The caller holds the lock."""
-        numbers = self.contents.scopes.items()
-        scopes = frozenset(number for scope, number in numbers if query.view.sees(scope))
-        if query.at is None:
-            return self._held_view(scopes, edges)
-        past = (scopes, edges, query.at)
-        if past not in self._past:
-            while len(self._past) >= _PAST_VIEWS:
-                self._past.pop(next(iter(self._past)))
-            self._past[past] = self._built(scopes, edges, query.at)
-        return self._past[past]
+        return self._views.of(query, edges)
 
     @property
     def lock(self) -> threading.RLock:
@@ -293,84 +284,20 @@ class GraphIndex:
     def _clear(self) -> None:
         self._watermark = 0
         self.contents = Contents(self.extractor)
-        self._views: OrderedDict[tuple[frozenset[int], Edges], View] = OrderedDict()
-        self._past: dict[tuple[frozenset[int], Edges, int], View] = {}
-        self._synonyms: dict[float, tuple[Synonyms, int]] = {}  # by threshold; nodes seen
+        self._views = Views(self.contents, self._encode)
 
     def _apply(self, changes: Iterable[Change]) -> None:
         iterator = iter(changes)
         while some := list(islice(iterator, _BATCH)):
-            self._past.clear()  # what is erased, or ends later than it was recorded, changes the past
+            self._views.drop_past()  # what is erased, or ends later than it was recorded, changes it
             scopes = len(self.contents.scopes)
             concerned: dict[str, None] = {}
             for change in some:
                 for id in self.contents.change(change):
                     concerned[id] = None
             if len(self.contents.scopes) > scopes:
-                self._views.clear()  # a scope that they did not know of
-            if self._views:
-                self._refresh(concerned)
-
-    def _refresh(self, ids: Iterable[str]) -> None:
-        """Bring the graphs up to date with what passages name now."""
-        # All parts before any synonym: a text that is read for its part brings phrases.
-        parts = [
-            (view, id, self._part(scopes, edges, id))
-            for (scopes, edges), view in self._views.items()
-            for id in ids
-        ]
-        for threshold in self._synonyms:
-            self._partners(threshold)
-        for view, id, found in parts:
-            node = view.node_of.get(id)
-            if found is not None and node == found[0] and view.holds(*found):
-                continue
-            if node is not None:
-                view.remove(id)
-            if found is not None:
-                view.add(id, *found)
-
-    def _part(
-        self, scopes: frozenset[int], edges: Edges, id: str
-    ) -> tuple[int, PassagePart] | None:
-        """Return the node of a live passage and what it brings to a graph; None if it is not in it."""
-        passage = self.contents.live.get(id)
-        if not isinstance(passage, HeldPassage):
-            return None
-        if self.contents.scopes[passage.entry.scope] not in scopes:
-            return None
-        return passage.node, self.contents.part(passage, edges, None)
-
-    def _held_view(self, scopes: frozenset[int], edges: Edges) -> View:
-        view = self._views.get((scopes, edges))
-        if view is None:
-            view = self._views[scopes, edges] = self._built(scopes, edges, None)
-            if len(self._views) > _VIEWS:
-                self._views.popitem(last=False)
-        self._views.move_to_end((scopes, edges))
-        return view
-
-    def _built(self, scopes: frozenset[int], edges: Edges, at: int | None) -> View:
-        parts = [
-            (passage.entry.id, passage.node, self.contents.part(passage, edges, at))
-            for passage in self.contents.passages.values()
-            if passage.is_live(at) and self.contents.scopes[passage.entry.scope] in scopes
-        ]
-        threshold = edges.synonymy_threshold
-        view = View(edges, None if threshold is None else self._partners(threshold))
-        view.build(parts)
-        return view
-
-    def _partners(self, threshold: float) -> Synonyms:
-        """Return the synonyms at a threshold, every phrase compared."""
-        if self._encode is None:
-            raise ValueError("a graph with synonym edges needs a way to encode phrases")
-        synonyms, seen = self._synonyms.get(threshold, (Synonyms(self._encode, threshold), 0))
-        spelling = self.contents.spelling
-        new = {n: spelling[n] for n in range(seen, self.contents.nodes) if n in spelling}
-        synonyms.extend(new, self.contents.tenant_of)
-        self._synonyms[threshold] = synonyms, self.contents.nodes
-        return synonyms
+                self._views.drop()  # a scope that they did not know of
+            self._views.refresh(concerned)
 
     def _passage_seeds(
         self, query: Query, view: View, seeds: Mapping[int, float]
@@ -390,7 +317,7 @@ class GraphIndex:
             fact = self.contents.facts.get(seq, query.at)
             if fact is None:
                 continue
-            for node in {fact.subject, fact.object}:
+            for node in {view.one(fact.subject), view.one(fact.object)}:
                 if count := view.passages_naming(node):
                     given[node] = given.get(node, 0.0) + share / count
         return self._rooted(view, given)

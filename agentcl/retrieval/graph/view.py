@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -32,10 +33,17 @@ class View:
     Args:
         edges: which edges it has.
         partners: the synonyms, where it has edges between them.
+        same: of phrases that are another one's name, the node of that one.
     """
 
-    def __init__(self, edges: Edges, partners: Synonyms | None = None) -> None:
+    def __init__(
+        self,
+        edges: Edges,
+        partners: Synonyms | None = None,
+        same: Mapping[int, int] = MappingProxyType({}),
+    ) -> None:
         self.edges = edges
+        self.same = same
         self.graph = Adjacency()
         self.walker = Walker(self.graph)
         self.node_of: dict[str, int] = {}  # a passage's id -> its node
@@ -47,8 +55,12 @@ class View:
 
     def holds(self, node: int, part: PassagePart) -> bool:
         """Return whether a passage is here with exactly this."""
-        held = self._held[node]
+        held, part = self._held[node], self._joined(part)
         return held is part or all(map(np.array_equal, held, part))
+
+    def one(self, phrase: int) -> int:
+        """Return the node by which a phrase stands here."""
+        return self.same.get(phrase, phrase)
 
     def phrases_of(self, node: int) -> list[int]:
         """Return the phrases that a passage names."""
@@ -57,6 +69,7 @@ class View:
 
     def add(self, id: str, node: int, part: PassagePart) -> None:
         """Take up a passage."""
+        part = self._joined(part)
         self._make_room(node, part)
         self.node_of[id] = node
         self._held[node] = part
@@ -96,7 +109,7 @@ class View:
         """Fill an empty view at once; the same as adding one by one, and faster."""
         for id, node, part in parts:
             self.node_of[id] = node
-            self._held[node] = part
+            self._held[node] = self._joined(part)
         if not self._held:
             return
         held = self._held.values()
@@ -137,6 +150,14 @@ class View:
     def only_passage_naming(self, phrase: int) -> int | None:
         """Return the passage that alone names a phrase, if that is so."""
         return self._alone[phrase] if self.passages_naming(phrase) == 1 else None
+
+    def _joined(self, part: PassagePart) -> PassagePart:
+        """Return a part in which each thing has one node, however it is named."""
+        if self.same.keys().isdisjoint(part.phrases.tolist() if self.same else ()):
+            return part
+        phrases = np.array([self.one(phrase) for phrase in part.phrases.tolist()], np.int32)
+        pairs = np.array([*map(self.one, part.pairs.ravel().tolist())], np.int32).reshape(-1, 2)
+        return PassagePart(np.unique(phrases), pairs[pairs[:, 0] != pairs[:, 1]])
 
     def _is_linked(self, phrase: int) -> bool:
         """Whether the passages that name a phrase have edges to it."""

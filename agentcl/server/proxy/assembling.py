@@ -10,6 +10,7 @@ from agentcl.text.parsing import parsed_json
 MOST: Final = (
     16 * 1024 * 1024
 )  # bytes of an answer that are kept; a longer one passes and is not remembered
+_MOST_CHOICES: Final = 128  # that are put together; no server takes more to choose from
 
 
 class Assembly(Protocol):
@@ -81,10 +82,10 @@ class AtOnce:
 
 
 class _Events:
-    """Server-sent events out of chunks that may end anywhere."""
+    """Server-sent events out of chunks that may end anywhere. Each byte is looked at once, however small they are."""
 
     def __init__(self) -> None:
-        self._held = b""
+        self._held = bytearray()
         self._data: list[bytes] = []
         self._size = 0
 
@@ -92,9 +93,14 @@ class _Events:
         """Yield the data of each event that is whole now."""
         self._size += len(chunk)
         if self._size > MOST:
-            self._held = b""
+            self._held.clear()
             return
-        *lines, self._held = (self._held + chunk).split(b"\n")
+        end = chunk.rfind(b"\n") + 1
+        if not end:
+            self._held += chunk
+            return
+        lines = bytes(self._held + chunk[:end]).split(b"\n")[:-1]
+        self._held = bytearray(chunk[end:])
         for line in lines:
             line = line.removesuffix(b"\r")
             if line.startswith(b"data:"):
@@ -102,6 +108,13 @@ class _Events:
             elif not line and self._data:
                 yield b"\n".join(self._data)
                 self._data = []
+
+
+class _Text:
+    """A text that grows by pieces, and is joined once."""
+
+    def __init__(self) -> None:
+        self.pieces: list[str] = []
 
 
 class ChatStream:
@@ -112,6 +125,7 @@ class ChatStream:
     def __init__(self) -> None:
         self._events = _Events()
         self._choices: dict[int, dict[str, Any]] = {}
+        self._open = 0  # of them
         self._rest: dict[str, Any] = {}
 
     def feed(self, chunk: bytes) -> None:
@@ -131,29 +145,47 @@ class ChatStream:
     @property
     def is_whole(self) -> bool:
         """Whether every choice has come to its end."""
-        choices = self._choices.values()
-        return bool(choices) and all("finish_reason" in one for one in choices)
+        return bool(self._choices) and not self._open
 
     def _take(self, choice: Mapping[str, Any]) -> None:
         index = choice.get("index") or 0
         if not isinstance(index, int):
             return
-        held = self._choices.setdefault(index, {"index": index, "message": {"role": "assistant"}})
+        if index not in self._choices:
+            if len(self._choices) == _MOST_CHOICES:
+                return
+            self._choices[index] = {"index": index, "message": {"role": "assistant"}}
+            self._open += 1
+        held = self._choices[index]
         if isinstance(delta := choice.get("delta"), Mapping):
             _add(held["message"], delta)
         if reason := choice.get("finish_reason"):
+            self._open -= "finish_reason" not in held
             held["finish_reason"] = reason
 
     def whole(self) -> Mapping[str, Any]:
         """Return the answer."""
         if not self._choices:
             return self._rest
-        choices = [self._choices[index] for index in sorted(self._choices)]
-        for choice in choices:
-            calls = choice["message"].get("tool_calls")
-            if isinstance(calls, dict):
-                choice["message"]["tool_calls"] = [calls[index] for index in sorted(calls)]
-        return {**self._rest, "choices": choices}
+        return {
+            **self._rest,
+            "choices": [_joined(self._choices[at]) for at in sorted(self._choices)],
+        }
+
+
+def _joined(value: Any) -> Any:  # noqa: ANN401  # any JSON
+    """Return what was put together with its texts joined, and its calls of tools as a list."""
+    if isinstance(value, _Text):
+        return "".join(value.pieces)
+    if isinstance(value, _Calls):
+        return [_joined(value[index]) for index in sorted(value)]
+    if isinstance(value, dict):
+        return {name: _joined(one) for name, one in value.items()}
+    return value
+
+
+class _Calls(dict[int, dict[str, Any]]):
+    """Calls of tools by their numbers."""
 
 
 class ResponsesStream:
@@ -190,25 +222,26 @@ class ResponsesStream:
 def _add(message: dict[str, Any], delta: Mapping[str, Any]) -> None:
     """Add a piece to a message: texts grow, calls of tools grow by their number, the rest is set."""
     for name, value in delta.items():
+        held = message.get(name)
         match name, value:
             case _, None:
                 message.setdefault(name, None)
             case "tool_calls", list():
-                message[name] = held if isinstance(held := message.get(name), dict) else {}
+                message[name] = held if isinstance(held, _Calls) else _Calls()
                 _add_calls(message[name], value)
             case "role", _:
                 message[name] = value
             case _, str():
-                message[name] = (message.get(name) or "") + value
+                message[name] = held if isinstance(held, _Text) else _Text()
+                message[name].pieces.append(value)
             case _, Mapping():
-                held = message.get(name)
-                message[name] = held if isinstance(held, dict) else {}
+                message[name] = held if type(held) is dict else {}
                 _add(message[name], value)
             case _:
                 message[name] = value
 
 
-def _add_calls(held: dict[int, dict[str, Any]], calls: list[Any]) -> None:
+def _add_calls(held: _Calls, calls: list[Any]) -> None:
     for number, call in enumerate(calls):
         if not isinstance(call, Mapping):
             continue
@@ -218,10 +251,10 @@ def _add_calls(held: dict[int, dict[str, Any]], calls: list[Any]) -> None:
             if call.get(name):
                 one[name] = call[name]
         if isinstance(function := call.get("function"), Mapping):
-            mine = one.setdefault("function", {"name": "", "arguments": ""})
+            mine = one.setdefault("function", {"name": "", "arguments": _Text()})
             mine["name"] = mine["name"] or function.get("name") or ""
             if isinstance(piece := function.get("arguments"), str):
-                mine["arguments"] += piece
+                mine["arguments"].pieces.append(piece)
 
 
 def _object(data: bytes) -> dict[str, Any]:

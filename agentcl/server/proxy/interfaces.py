@@ -85,7 +85,7 @@ class Chat:
             return []  # the one that was taken comes with the next request
         if choices[0].get("finish_reason") is None:
             return []
-        return [_heard({"role": "assistant", **message})]
+        return [_answered(message)]
 
 
 class Responses:
@@ -132,7 +132,7 @@ class Responses:
         if whole.get("status") not in ("completed", "incomplete", None):
             return []
         kept = ("message", *_CALLS)
-        return [_heard(one) for one in _listed(whole, "output") if one.get("type") in kept]
+        return [_answered(one) for one in _listed(whole, "output") if one.get("type") in kept]
 
 
 def _listed(body: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
@@ -149,6 +149,12 @@ def _heard(message: Mapping[str, Any]) -> Message:
         del kept["type"]
         kept.pop("status", None)
     return kept
+
+
+def _answered(message: Mapping[str, Any]) -> Message:
+    """Return a message of an answer: the model's, whomever it says that it is of."""
+    heard = _heard(message)
+    return heard if heard.get("type") in CALLS else {**heard, "role": "assistant"}
 
 
 def _told(message: Mapping[str, Any]) -> Message:

@@ -82,11 +82,12 @@ class Passing(Response):
             return False
         try:
             await self._start(response, send)
-            held = b""
+            held, was_whole = b"", False
             async for chunk in response.aiter_raw():
                 self._assembly.feed(chunk)
-                if self._assembly.is_whole:
+                if self._assembly.is_whole and not was_whole:
                     self._hear()
+                was_whole = self._assembly.is_whole
                 ready, held = (held, chunk) if self._assembly.ends_late else (chunk, b"")
                 if ready:
                     await send({"type": "http.response.body", "body": ready, "more_body": True})

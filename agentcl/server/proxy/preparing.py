@@ -408,12 +408,17 @@ def passed_on(raw: bytes, kind: str, access: Access) -> bytes:
 def check_models(body: Body, access: Access) -> None:
     """Refuse a model that is somebody else's adapter, or may be one while the memory cannot tell. Raises Refused."""
     for name in body.models:
-        try:
-            is_allowed = not name or access.memory.adapters.allows(name)
-        except AgentclError:
-            is_allowed = _ADAPTER.search(name) is None
-        if not is_allowed:
-            raise Refused(404, f"the model {name!r} does not exist")
+        check_model(name, access)
+
+
+def check_model(name: str, access: Access) -> None:
+    """Refuse a model of this name as `check_models` does. Raises Refused."""
+    try:
+        is_allowed = not name or access.memory.adapters.allows(name)
+    except AgentclError:
+        is_allowed = _ADAPTER.search(name) is None
+    if not is_allowed:
+        raise Refused(404, f"the model {name!r} does not exist")
 
 
 def check_unread(error: InvalidInput, access: Access) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Annotated, Any, Final, Literal, cast
 
@@ -17,8 +17,8 @@ from agentcl.server.proxy.answers import ToldExchange, ToldOutcome
 from agentcl.server.proxy.exchanges import Exchanges, told
 from agentcl.server.proxy.interfaces import Chat, Interface, Responses
 from agentcl.server.proxy.passing import Passing
-from agentcl.server.proxy.preparing import Preparation, passed_on
-from agentcl.server.proxy.upstream import Upstream
+from agentcl.server.proxy.preparing import Preparation, check_model, passed_on
+from agentcl.server.proxy.upstream import Upstream, steps_of
 
 with needs("the server", "serve"):
     from fastapi import APIRouter, FastAPI, Query, Request
@@ -173,17 +173,21 @@ def add_to(app: FastAPI, parts: Parts) -> None:
 
     @rest.api_route("/v1/{path:path}", methods=_METHODS, include_in_schema=False)
     async def other(request: Request, path: str) -> Response:
-        if path.split("/")[0] in _OWN:
+        steps = steps_of(path)
+        if steps[:1] and steps[0] in _OWN:
             by_post = "; verbs are asked by POST" if path.startswith("memory/") else ""
             raise Refused(404, f"there is no {request.method} /v1/{path} here{by_post}")
-        if path.strip("/") in ADMIN:
+        if ADMIN & {*steps}:
             raise Refused(
                 403, f"/v1/{path} is for who runs the model's server, and does not pass the proxy"
             )
         access: Access = request.scope["agentcl.access"]
         if access.key and access.scope and upstream.lends_key(request.scope["headers"]):
-            _refuse_account(request.method, path)
-        if request.method == "GET" and path == "models":
+            _refuse_account(request.method, path, steps)
+        if steps[:1] == ["models"] and len(steps) > 1:
+            name = "/".join([*filter(None, path.split("/"))][1:])
+            await run_in_threadpool(check_model, name, access)
+        if request.method == "GET" and steps == ["models"]:
             return await list_models(
                 upstream, access, request.scope["headers"], request.scope["query_string"]
             )
@@ -194,13 +198,13 @@ def add_to(app: FastAPI, parts: Parts) -> None:
     app.include_router(rest)
 
 
-def _refuse_account(method: str, path: str) -> None:
+def _refuse_account(method: str, path: str, steps: Sequence[str]) -> None:
     """Refuse what lies in the account of the server's own key: its files and lists are of all users. Raises Refused.
 
     Answers that a model's server keeps are asked for by ids that nobody guesses.
     """
-    first, _, id = path.strip("/").partition("/")
-    is_known = method == "GET" if first == "models" else first in _BY_ID and bool(id)
+    first = steps[0] if steps else ""
+    is_known = method == "GET" if first == "models" else first in _BY_ID and len(steps) > 1
     if not is_known and not (method == "POST" and first in _COMPUTED):
         raise Refused(
             403,

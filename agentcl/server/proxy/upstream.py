@@ -8,11 +8,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Final
-from urllib.parse import unquote
+from urllib.parse import unquote, unquote_to_bytes
 
 from agentcl.errors import ConfigError, ModelUnavailable, needs
 from agentcl.server.problems import Refused
 from agentcl.text.endpoint import check_address, is_loopback
+from agentcl.text.visible import shortened
 
 with needs("the server", "serve"):
     import httpx
@@ -35,12 +36,19 @@ _OURS: Final = frozenset(
     b"host content-length accept-encoding cookie origin referer expect forwarded x-forwarded-for "
     b"x-forwarded-host x-forwarded-proto x-real-ip".split()
 )
-# What only this server may say to its clients.
+# What only this server may say to its clients, above all to their browsers.
 _THEIRS: Final = frozenset(
-    b"date server set-cookie strict-transport-security clear-site-data alt-svc".split()
+    b"date server set-cookie strict-transport-security clear-site-data alt-svc refresh link nel report-to "
+    b"reporting-endpoints service-worker-allowed sourcemap x-sourcemap www-authenticate x-frame-options "
+    b"x-content-type-options referrer-policy permissions-policy content-security-policy "
+    b"content-security-policy-report-only cache-control".split()
 )
-_CROSS_ORIGIN: Final = b"access-control-"
+_CROSS_ORIGIN: Final = (b"access-control-", b"cross-origin-")
 _PREFIX: Final = b"x-agentcl-"
+_SHOWN: Final = 200  # characters of an address
+_ROUNDS: Final = 8  # in which a path is decoded
+# A client that follows it sends the key for this server along, in a header that only this server knows.
+_ELSEWHERE: Final = re.compile(r"(?!/[\w.~%-])")
 _SHUT: Final = (b"content-security-policy", b"default-src 'none'; sandbox")  # if a browser shows it
 
 
@@ -51,6 +59,21 @@ def silence_of(address: str) -> str:
     except httpx.HTTPError as error:
         return " ".join(str(error).split()) or type(error).__name__
     return ""
+
+
+def steps_of(path: str) -> list[str]:
+    """Return the parts of a path as a server might read it that decodes twice, or knows `;` and backslashes.
+
+    Args:
+        path: as it was written, or decoded.
+    """
+    for _ in range(_ROUNDS):
+        path, before = unquote(path), path
+        if path == before:
+            break
+    parts = re.split(r"[/\\]", re.split(r"[?#]", path, maxsplit=1)[0])
+    found = [part.partition(";")[0].strip().lower() for part in parts]
+    return [part for part in found if part]
 
 
 class Upstream:
@@ -120,12 +143,13 @@ class Upstream:
 
         Raises:
             ModelUnavailable: if it gives no answer.
-            Refused: if the path leads elsewhere, the query holds a key of ours, or a header cannot be sent.
+            Refused: if the path leads elsewhere, the address holds a key of ours, a header cannot be sent, or the answer
+                sends the client elsewhere.
         """
         assert self._open is not None
-        if any(part in (".", "..") for part in unquote(path.decode("latin-1")).split("/")):
+        if any(part in (".", "..") for part in steps_of(path.decode("latin-1"))):
             raise Refused(404, "a path with dots leads nowhere")
-        if _KEY.search(query):
+        if any(_KEY.search(unquote_to_bytes(part)) for part in (path, query)):
             raise Refused(
                 400, "a key stands in the address, where logs keep it; send it as x-agentcl-key"
             )
@@ -137,11 +161,19 @@ class Upstream:
                 headers=[*self._sent(headers)],
                 content=body or None,
             )
-            return await self._open.send(request, stream=True)
+            response = await self._open.send(request, stream=True)
         except (httpx.LocalProtocolError, httpx.InvalidURL) as error:
             raise Refused(400, f"this request cannot be sent on: {error}") from error
         except httpx.HTTPError as error:
             raise self._fault(error) from error
+        if response.has_redirect_location and _ELSEWHERE.match(response.headers["location"]):
+            await response.aclose()
+            raise Refused(
+                502,
+                f"the model's server sends this request on to {shortened(response.headers['location'], _SHOWN)!r}, which "
+                "nobody named; if it is right, start this server with that address (--upstream)",
+            )
+        return response
 
     def _fault(self, error: httpx.HTTPError) -> ModelUnavailable:
         match error:
@@ -175,7 +207,7 @@ def passed_back(response: httpx.Response) -> Headers:
         *(
             (name, value)
             for name, value in headers
-            if name not in dropped and not name.startswith((_PREFIX, _CROSS_ORIGIN))
+            if name not in dropped and not name.startswith((_PREFIX, *_CROSS_ORIGIN))
         ),
         _SHUT,
     ]

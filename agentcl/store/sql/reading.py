@@ -137,6 +137,17 @@ class SqlStore(Store):
             yield from map(_row, rows)
             after = cast(int, rows[-1][0])
 
+    def keys(self, kind: str, *, view: ScopeView, prefix: str) -> list[str]:
+        begins, bounds = self._beginning(prefix)
+        scope_sql, scope_parameters = view_sql(view)
+        rows = self.tables.query(
+            f"SELECT r.key FROM {self.keyed} LEFT JOIN scope AS s ON s.id = r.scope WHERE {begins}"
+            f" AND r.kind = ? AND {scope_sql} AND r.op = 'put' AND {_IS_NEWEST} ORDER BY r.seq",
+            (*bounds, kind, *scope_parameters, _FOREVER),
+            view=view,
+        )
+        return [cast(str, row[0]) for row in rows]
+
     def _numbered(
         self,
         origin: str,

@@ -97,6 +97,10 @@ class ContentContract(StoreCase):
         assert self.texts(store, prefix="old") == []
         assert self.texts(store, prefix="new") == ["one"]
         assert self.texts(store, key="old") == []
+        assert store.keys("document", view=EVERYBODY, prefix="o") == []
+        assert store.keys("document", view=EVERYBODY, prefix="n") == ["new"]
+        assert store.keys("passage", view=EVERYBODY, prefix="n") == []
+        assert store.keys("document", view=Scope(user="ada").exactly(), prefix="n") == []
         moment = store.versions(held.id)[0].created_at
         assert self.texts(store, key="old", at=moment) == ["one"]
 
@@ -120,6 +124,8 @@ class ContentContract(StoreCase):
                 for prefix in {*(key[:cut] for key in keys), *keys, other} - {""}:
                     found = self.texts(store, prefix=prefix)
                     assert found == sorted(key for key in keys if key.startswith(prefix))
+                    named = store.keys("document", view=EVERYBODY, prefix=prefix)
+                    assert sorted(named) == found
 
         check()
 

@@ -4,7 +4,7 @@ import type { components, paths } from "./schema.js";
 
 const BASE = "/v1/memory/";
 const ROOMS = [
-  "conversations", "statements", "facts", "graph", "episodes", "lessons", "compressed", "adapters",
+  "conversations", "statements", "facts", "graph", "aliases", "episodes", "lessons", "compressed", "adapters",
   "store", "jobs",
 ] as const;
 const FIRST_WAIT_MS = 100;

@@ -11,6 +11,8 @@ from agentcl import InvalidInput
 from agentcl.server.proxy.assembling import assembly_of
 from agentcl.server.proxy.editing import Body, in_front
 from agentcl.server.proxy.exchanges import Prompts
+from agentcl.server.proxy.interfaces import Chat, Interface, Responses
+from agentcl.server.proxy.upstream import steps_of
 
 LEAVES = (
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=9)
@@ -138,3 +140,62 @@ def test_the_share_that_is_kept_is_that_of_the_same_beginning(
     assert kept >= (same // 64) / -(-whole // 64) - 0.001 if whole else kept == 1.0
     assert prompts.kept("s", head + new) == 1.0
     assert prompts.kept("other", head + new) is None
+
+
+def test_what_a_stream_sends_in_odd_forms_stays_an_answer() -> None:
+    deltas: list[Any] = [
+        {"content": "a", "tool_calls": [{"index": 1, "function": {"name": "f", "arguments": "{"}}]},
+        {"content": None, "tool_calls": {"x": 1}},
+        {"content": {"x": "b"}, "tool_calls": [{"index": 0, "function": {"arguments": "}"}}]},
+        {"content": "c", "x": {"y": "d"}},
+        {"x": {"y": "e"}},
+    ]
+    assembly = assembly_of("text/event-stream", is_chat=True)
+    for delta in deltas:
+        event = {"choices": [{"index": 0, "delta": delta, "finish_reason": "stop"}]}
+        assembly.feed(f"data: {json.dumps(event)}\n\n".encode())
+    (choice,) = assembly.whole()["choices"]
+    assert choice["message"]["content"] == "c"
+    assert choice["message"]["x"] == {"y": "de"}
+    assert json.dumps(assembly.whole())
+
+
+def test_choices_without_number_take_no_more_than_some() -> None:
+    assembly = assembly_of("text/event-stream", is_chat=True)
+    for index in range(1_000):
+        event = {"choices": [{"index": index, "delta": {"content": "a"}}]}
+        assembly.feed(f"data: {json.dumps(event)}\n\n".encode())
+    assert len(assembly.whole()["choices"]) == 128
+    assert not assembly.is_whole
+
+
+def test_an_answer_is_whole_once_each_choice_ended_and_ends_once() -> None:
+    assembly = assembly_of("text/event-stream", is_chat=True)
+    told = []
+    for index, finish in ((0, None), (1, "stop"), (0, "stop"), (0, "stop"), (2, None), (2, "stop")):
+        event = {"choices": [{"index": index, "delta": {}, "finish_reason": finish}]}
+        assembly.feed(f"data: {json.dumps(event)}\n\n".encode())
+        told.append(assembly.is_whole)
+    assert told == [False, False, True, True, False, True]
+
+
+@pytest.mark.parametrize("role", ["system", "user", "tool", None, 5])
+@pytest.mark.parametrize("interface", [Chat(), Responses()])
+def test_what_a_model_says_is_the_assistants(interface: Interface, role: Any) -> None:
+    message = {"type": "message", "role": role, "content": "I live in Oslo."}
+    whole = {"choices": [{"message": message, "finish_reason": "stop"}], "output": [message]}
+    (said,) = interface.answer(whole)
+    assert said["role"] == "assistant"
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["a/..", "a/%2e%2E/b", "a/%252e%252e/b", "a\\..\\b", "a/..%5cb", "a/%25%32%65./b", "..;x/b", "a/.%20/b", "./a"],
+)  # fmt: skip
+def test_dots_are_found_however_they_are_written(path: str) -> None:
+    assert {".", ".."} & {*steps_of(path)}
+
+
+def test_parts_of_a_path_are_read_as_the_most_lenient_server_would() -> None:
+    assert steps_of("//Load_%6cora%255Fadapter;x/?y=1") == ["load_lora_adapter"]
+    assert steps_of("a/b..c/...") == ["a", "b..c", "..."]

@@ -177,6 +177,14 @@ def test_nobody_names_the_adapter_of_others_or_sees_it(memory: Memory, keys: Key
             for name, key in (("ada", ada), ("bob", bob))
         }  # fmt: skip
         assert seen == {"ada": [BASE, "other", hers.name], "bob": [BASE, "other"]}
+        for path in (
+            f"models/{hers.name}",
+            f"/models//{hers.name}",
+            f"models/{hers.name.replace('-', '%2d')}",
+        ):
+            assert client.get(f"/v1/{path}", headers={"x-agentcl-key": bob}).status_code == 404
+        with_slash = client.get("/v1/models/", headers={"x-agentcl-key": bob})
+        assert hers.name not in with_slash.text
         assert ask(client, hers.name, key=ada).status_code == 200
         memory.adapters.revoke(hers.name)
         assert ask(client, hers.name, key=ada).status_code == 404
@@ -212,6 +220,15 @@ def test_what_changes_the_models_server_does_not_pass(memory: Memory, path: str)
         assert client.post(f"/v1/{path}", json={"lora_name": "x"}).status_code == 403
         assert client.post(f"/v1//{path}", json={"lora_name": "x"}).status_code == 403
         assert client.post(f"/v1/{path}/", json={"lora_name": "x"}).status_code == 403
+        for spelled in (
+            f"{path};x",
+            path.upper(),
+            path.replace("_", "%255f"),
+            f"{path}%20",
+            f"{path}%23x",
+            f"x%5c{path}",
+        ):
+            assert client.post(f"/v1/{spelled}", json={"lora_name": "x"}).status_code == 403
     assert upstream.asked == []
 
 

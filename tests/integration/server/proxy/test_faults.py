@@ -254,8 +254,12 @@ def test_headers_of_any_bytes_pass_both_ways(memory: Memory) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/v1/../admin", "/v1/%2e%2e/admin", "/v1/a/..%2f..%2fadmin", "/v1/./x"]
-)
+    "path",
+    [
+        "/v1/../admin", "/v1/%2e%2e/admin", "/v1/a/..%2f..%2fadmin", "/v1/./x", "/v1/%252e%252e/admin", "/v1/a/..%5cadmin",
+        "/v1/a/..;/admin", "/v1/a\\..\\admin",
+    ],
+)  # fmt: skip
 def test_no_path_leads_beyond_the_upstreams_own(memory: Memory, path: str) -> None:
     upstream = Upstream([document({})])
     with proxied(memory, upstream) as client:
@@ -280,16 +284,42 @@ def test_a_header_that_cannot_be_sent_on_is_the_clients_fault(memory: Memory) ->
     assert upstream.asked == []
 
 
-def test_a_redirection_is_not_followed(memory: Memory) -> None:
+def test_a_redirection_is_not_followed_and_sends_no_client_elsewhere(memory: Memory) -> None:
+    """A client that followed would send its key for this server along."""
     elsewhere = Upstream([document({})])
     with listening(elsewhere) as address:
+        places = [
+            f"{address}/v1/models", f"//{address[7:]}/v1", f"/\\{address[7:]}", f"\\\\{address[7:]}", f"/\t/{address[7:]}",
+        ]  # fmt: skip
+        plays = [document(None, raw=b" ", status=307, headers={"location": one}) for one in places]
         upstream = Upstream(
-            [document(None, raw=b" ", status=307, headers={"location": f"{address}/v1/models"})]
+            [*plays, document(None, raw=b" ", status=307, headers={"location": "/v1/here"})]
         )
         with proxied(memory, upstream, upstream_key="sk-server") as client:
-            answer = client.post("/v1/chat/completions", json=ASK)
-    assert answer.status_code == 307
+            answers = [client.post("/v1/chat/completions", json=ASK) for _ in places]
+            within = client.post("/v1/chat/completions", json=ASK)
+    assert [answer.status_code for answer in answers] == [502] * len(places)
+    assert not any("location" in answer.headers for answer in answers)
+    assert "sends this request on to" in answers[0].json()["detail"]
+    assert (within.status_code, within.headers["location"]) == (307, "/v1/here")
     assert elsewhere.asked == []
+
+
+def test_what_a_browser_is_told_is_not_left_to_the_models_server(memory: Memory) -> None:
+    theirs = {
+        "x-frame-options": "ALLOWALL", "x-content-type-options": "sniff", "cache-control": "public, max-age=9",
+        "content-security-policy": "default-src *", "refresh": "0;url=http://evil.test", "service-worker-allowed": "/",
+        "cross-origin-resource-policy": "cross-origin", "link": "<http://evil.test>; rel=preload", "x-request-id": "req_1",
+    }  # fmt: skip
+    with proxied(memory, Upstream([document({}, headers=theirs)])) as client:
+        told = client.get("/v1/models/m").headers
+    assert not {"refresh", "service-worker-allowed", "link"} & set(told)
+    assert told.get_list("content-security-policy") == ["default-src 'none'; sandbox"]
+    assert told.get_list("x-frame-options") == ["DENY"]
+    assert told.get_list("x-content-type-options") == ["nosniff"]
+    assert told.get_list("cache-control") == ["no-store"]
+    assert told.get_list("cross-origin-resource-policy") == ["same-origin"]
+    assert told.get_list("x-request-id") == ["req_1"]
 
 
 def test_a_client_that_is_reset_in_mid_stream_leaves_the_server_well(memory: Memory) -> None:

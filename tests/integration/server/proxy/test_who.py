@@ -219,6 +219,13 @@ def test_a_key_of_ours_never_goes_upstream(memory: Memory, keys: Keys) -> None:
         asked = len(upstream.asked)
         in_address = client.get(f"/v1/models?key={secret}", headers={"x-agentcl-key": secret})
         assert (in_address.status_code, len(upstream.asked)) == (400, asked)
+        for path in (
+            f"responses/{secret}",
+            f"responses/{secret.replace('-', '%2D')}",
+            f"models?k={secret.replace('a', '%61')}",
+        ):
+            in_path = client.get(f"/v1/{path}", headers={"x-agentcl-key": secret})
+            assert (in_path.status_code, len(upstream.asked)) == (400, asked)
         keys.add()
         keys.remove(made.id)
         refused = client.get("/v1/models", headers={"authorization": f"Bearer {secret}"})
@@ -230,6 +237,7 @@ LISTED = [
     ("GET", "files"), ("GET", "files/file-1/content"), ("POST", "files"), ("GET", "chat/completions"), ("GET", "batches"),
     ("POST", "batches"), ("GET", "fine_tuning/jobs"), ("DELETE", "models/ft-1"), ("GET", "vector_stores"), ("GET", "responses"),
     ("GET", "threads/1/messages"), ("POST", "realtime/client_secrets"), ("GET", "/files/"), ("GET", "%66iles"),
+    ("GET", "responses/;x"), ("GET", "Files"), ("GET", "responses%2520"),
 ]  # fmt: skip
 COMPUTED = [
     ("GET", "models"), ("GET", "models/scripted"), ("POST", "embeddings"), ("POST", "audio/transcriptions"),
