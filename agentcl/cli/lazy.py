@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from agentcl.cli.stopping import put_away_when_ended
+from agentcl.cli.terminal import open_closed
 from agentcl.text.visible import visible
 
 
@@ -41,6 +42,7 @@ class LazyGroup(click.Group):
 
     def main(self, *args: Any, **kwargs: Any) -> Any:  # click's
         """Run the command of the arguments; a character that the console lacks does not end it."""
+        open_closed()
         for stream in (sys.stdout, sys.stderr):
             # What was chosen on purpose, e.g. by PYTHONIOENCODING, stays.
             if isinstance(stream, TextIOWrapper) and stream.errors in ("strict", "surrogateescape"):

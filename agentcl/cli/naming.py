@@ -164,6 +164,10 @@ def _uris(name: str) -> Iterator[str]:
     if not name:
         return
     yield name
+    if name.startswith("file:"):
+        from urllib.request import url2pathname
+
+        name = url2pathname(name.removeprefix("file:").removeprefix("//").removeprefix("localhost"))
     yield Path(os.path.realpath(name)).as_posix()
     file, mark, row = name.partition("#")
     if mark and file:

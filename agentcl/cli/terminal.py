@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, suppress
 from itertools import zip_longest
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self, TextIO
 
 import click
@@ -34,6 +35,21 @@ def write(text: str = "", *, is_error: bool = False) -> None:
     # The stream is named: one that is left to click turns into UTF-8, whatever the console can show.
     stream = sys.stderr if is_error else sys.stdout
     click.echo(text, file=stream, color=False if is_plain else wanted)
+
+
+def open_closed() -> None:
+    """Let what is printed to a stream that the caller closed (`>&-`) vanish, as it would in other programs.
+
+    The first file that is opened would take the stream's place otherwise: a line meant for the caller would go there.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            with suppress(OSError):
+                os.fstat(number)
+                continue
+            # A number that is free is the lowest one, since those below are in use by now.
+            nothing = Path(os.devnull).open("w" if number else "r", encoding="utf-8")  # noqa: SIM115  # until the end
+            setattr(sys, name, nothing)
 
 
 def let_go() -> None:

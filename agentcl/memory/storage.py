@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import stat
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -93,13 +95,7 @@ class Storage:
             scopes=scopes,
             encoder=self._opened.journal.encoder(),
             indexes=() if is_bound else tuple(self._opened.retriever.states()),
-            bytes={}
-            if is_bound
-            else {
-                file.relative_to(self._opened.path).as_posix(): file.stat().st_size
-                for file in sorted(self._opened.path.rglob("*"))
-                if file.is_file()
-            },
+            bytes={} if is_bound else sizes_in(self._opened.path),
             place="" if isinstance(self._opened.place, Path) else str(self._opened.place),
             tiers=tiers_of(self._opened.journal, view, live=records, now=self._opened.clock()),
         )
@@ -244,7 +240,9 @@ class Storage:
         except OSError as error:
             raise TransferError(f"cannot read {source}: {error}") from error
         except UnicodeDecodeError as error:
-            raise TransferError(f"{source} is not an agentcl export: {error}") from error
+            is_packed = error.object.startswith(b"\x1f\x8b")
+            told = "it is packed; unpack it first, with gunzip" if is_packed else str(error)
+            raise TransferError(f"{source} is not an agentcl export: {told}") from error
         if not dry_run:
             statement_writing.resettle_all(self._opened.journal)
         if imported.erased and not dry_run:
@@ -419,3 +417,13 @@ class Storage:
     def settings(self) -> Mapping[str, Setting]:
         """The effective settings, each with its origin."""
         return self._opened.settings
+
+
+def sizes_in(folder: Path) -> dict[str, int]:
+    """Return the files below a folder with their bytes; one that another thread or process takes away meanwhile is none."""
+    found: dict[str, int] = {}
+    for file in sorted(folder.rglob("*")):
+        with suppress(FileNotFoundError):
+            if stat.S_ISREG((held := file.stat()).st_mode):
+                found[file.relative_to(folder).as_posix()] = held.st_size
+    return found

@@ -12,6 +12,8 @@ from agentcl.errors import InvalidInput, needs
 from agentcl.server.access import Access
 from agentcl.server.parts import Parts
 from agentcl.server.resolving import check_named, resolved
+from agentcl.store.checks import refuse_nobody
+from agentcl.store.records import SCOPE_FIELDS
 from agentcl.text.parsing import parsed_json
 from agentcl.text.suggesting import did_you_mean
 from agentcl.wire.codec import from_json, to_json
@@ -95,6 +97,8 @@ class Asked:
         ]
         if missing:
             raise InvalidInput(f"{verb.key} needs {', '.join(map(repr, missing))}")
+        for name in {*SCOPE_FIELDS} & {*self.sent} - {one.name for one in verb.parameters}:
+            refuse_nobody(name, self.sent[name])
         given = {name: from_json(hints[name], value, name) for name, value in self.sent.items()}
         if verb.key in ("store.reembed", "jobs.enqueue", "jobs.price"):
             check_named(given)

@@ -231,11 +231,20 @@ def _named(scope: WriteScope | ReadScope) -> dict[str, object]:
             known = dict.fromkeys((*SCOPE_FIELDS, *_keywords_of_verb()))
             meant = did_you_mean(_SYNONYMS.get(name, name), known)
             raise TypeError(f"unexpected keyword argument {name!r}{meant}")
-        if value is None:  # as a lookup that found nobody returns: it must not become everybody's
-            raise InvalidInput(
-                f"{name}=None names nobody; name one {name}, or leave {name} out to mean shared memory"
-            )
+        refuse_nobody(name, value)
     return dict(scope)
+
+
+def refuse_nobody(name: str, value: object) -> None:
+    """Refuse None, as a lookup that found nobody returns, for a field of a scope: it must not become everybody's.
+
+    Raises:
+        InvalidInput: saying what to write instead.
+    """
+    if value is None:
+        raise InvalidInput(
+            f"{name}=None names nobody; name one {name}, or leave {name} out to mean shared memory"
+        )
 
 
 def _keywords_of_verb() -> tuple[str, ...]:

@@ -229,15 +229,27 @@ class Merge:
                 self._chains[held].is_given |= is_given
 
     def _keep_ended(self) -> None:
-        """What gave way to a record stays ended when somebody deleted that one."""
-        for id, row in list(self._candidates()):
-            for by in self._chains[id].gave_way_to:
+        """What gave way to a record stays ended when somebody deleted that one, or what it gave way to in its turn."""
+        asked: set[str] = set()
+        while some := [(id, row) for id, row in self._candidates() if id not in asked]:
+            for id, row in some:
+                asked.add(id)
+                for by in self._successors(id):
+                    other = self._chains[by]
+                    newest = other.newest
+                    if other.is_deleted and newest and self._rank(newest) > self._rank(row):
+                        self._superseded[id] = by
+
+    def _successors(self, id: str) -> Iterator[str]:
+        """Yield what a record gave way to, and what that did, each looked up: it may be in force, or deleted."""
+        found, seen = [id], {id}
+        while found:
+            for by in sorted(self._chains[found.pop()].gave_way_to - seen):
+                seen.add(by)
                 if by not in self._chains:
                     self._chains[by] = _Chain(self._store.versions(by))
-                other = self._chains[by]
-                is_newer = other.newest is not None and self._rank(other.newest) > self._rank(row)
-                if other.is_deleted and is_newer:
-                    self._superseded[id] = by
+                found.append(by)
+                yield by
 
     def _rank(self, row: Row) -> tuple[bool, int, str]:
         return row.id not in self._below, row.created_at, row.id

@@ -168,3 +168,17 @@ def test_what_cannot_be_followed_is_said(run: Run) -> None:
     assert "goes with --sync" in run("add", "a", "--dry-run", code=1).stderr
     told = run("add", "a", "--sync", "--valid-to", "2030-01-01", code=1).stderr
     assert "--valid-from" in told
+
+
+def test_a_file_is_named_by_its_address_too(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "a" / "Łódź é#1.md"
+    file.write_text("The ferry.")
+    run("add", "a")
+    assert "The ferry." in run("show", file.as_uri()).stdout
+    assert (
+        "The ferry."
+        in run("show", f"file://localhost{file.as_uri().removeprefix('file://')}").stdout
+    )
+    run("delete", file.as_uri())
+    run("forget", file.as_uri(), "--yes")
+    assert "no record with" in run("show", file.as_uri(), code=1).stderr

@@ -3,6 +3,7 @@
 import gzip
 import json
 import os
+import shlex
 import stat
 import subprocess
 import sys
@@ -104,6 +105,20 @@ def test_a_reader_that_had_enough_hears_nothing(tmp_path: Path, run: Callable[..
     os.close(write)
     assert done.returncode == 1
     assert done.stderr == b""
+
+
+@pytest.mark.parametrize("closed", [">&-", "<&-", "2>&-", ">&- 2>&- <&-"])
+@pytest.mark.parametrize("command", ["list --json", "search ferry", "stats", "export there.jsonl"])
+def test_a_stream_that_the_caller_closed_ends_nothing(
+    tmp_path: Path, run: Callable[..., Ended], command: str, closed: str
+) -> None:
+    program = " ".join(map(shlex.quote, COMMAND))
+    done = subprocess.run(
+        ["bash", "-c", f"{program} {command} {closed}"],
+        capture_output=True, text=True, cwd=tmp_path, check=False,
+    )  # fmt: skip
+    assert (done.returncode, "Traceback" in done.stderr) == (0, False), done.stderr
+    assert run("doctor").returncode == 0
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device that is always full")

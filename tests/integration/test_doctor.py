@@ -1,6 +1,7 @@
 """The doctor notices every way in which a folder can be wrong; each is done to it here."""
 
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 
 from agentcl import Memory
 from agentcl.memory.doctor import Report
+from agentcl.memory.storage import sizes_in
 from agentcl.store.sqlite.store import FILE
 
 
@@ -149,3 +151,17 @@ def test_what_others_write_meanwhile_is_no_fault(folder: Path) -> None:
         journal.live = interrupted  # type: ignore[method-assign]  # somebody else's turn, at the worst moment
         assert memory.store.examine().problems == ()
         assert count == 4
+
+
+class Listed(type(Path())):  # type: ignore[misc]  # the class of this system's paths
+    """A folder that still lists a file which somebody took away."""
+
+    def rglob(self, pattern: str) -> Iterator[Path]:
+        yield from (*super().rglob(pattern), Path(self) / "fulltext.db-wal")
+
+
+def test_a_file_that_goes_while_sizes_are_counted_is_none(tmp_path: Path) -> None:
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "deep" / "a").write_text("four")
+    (tmp_path / "loose").symlink_to(tmp_path / "nowhere")
+    assert sizes_in(Listed(tmp_path)) == {"deep/a": 4}

@@ -246,7 +246,21 @@ def test_the_command_tells_conflicts(here: Memory, there: Memory, tmp_path: Path
 
 ACTS = st.lists(
     st.tuples(
-        st.sampled_from(["put", "put", "put", "add", "delete", "lesson", "fact", "state"]),
+        st.sampled_from(
+            [
+                "put",
+                "put",
+                "put",
+                "add",
+                "add",
+                "drop",
+                "delete",
+                "lesson",
+                "fact",
+                "alias",
+                "state",
+            ]
+        ),
         st.sampled_from(["a", "b"]),
         st.sampled_from(["one", "two", "three"]),
     ),
@@ -262,6 +276,14 @@ def live(memory: Memory, act: tuple[str, str, str]) -> None:
         memory.add(f"Of {uri}: {word}.", uri=uri)
     elif what == "add":
         memory.add(f"{word} {uri}")
+    elif what == "drop":
+        same = [
+            d for d in memory.list(kind="document") if getattr(d, "text", "") == f"{word} {uri}"
+        ]
+        if same:
+            memory.delete(same[0].id)
+    elif what == "alias":
+        memory.aliases.add(uri, word)
     elif what == "delete" and held:
         memory.delete(held[0].id)
     elif what == "lesson":
@@ -280,6 +302,11 @@ def live(memory: Memory, act: tuple[str, str, str]) -> None:
     common=[("put", "b", "one"), ("fact", "b", "one")],
     apart=([("put", "b", "three"), ("put", "a", "one")], [("fact", "b", "one")], []),
     is_common=True,
+)
+@example(  # what gave way to something that gave way in its turn is imported again
+    common=[],
+    apart=([("add", "a", "one")], [("add", "a", "one")], [("add", "a", "one")]),
+    is_common=False,
 )
 @given(common=ACTS, apart=st.tuples(ACTS, ACTS, ACTS), is_common=st.booleans())
 def test_every_order_of_merging_gives_the_same_state(

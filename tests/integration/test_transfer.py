@@ -1,5 +1,6 @@
 """Exports that were cut, changed or made elsewhere: taken whole or refused with the line."""
 
+import gzip
 import hashlib
 import json
 from collections.abc import Callable
@@ -245,3 +246,13 @@ def test_what_was_forgotten_here_gets_no_counters_back(tmp_path: Path, export: P
         memory.forget(hit.document_id, user="ada")
         memory.store.import_(export)
         assert memory.store.journal.counters(hit.document_id) == Counters()
+
+
+def test_a_packed_export_is_told_to_be_one(tmp_path: Path, export: Path) -> None:
+    packed = tmp_path / "export.jsonl.gz"
+    packed.write_bytes(gzip.compress(export.read_bytes()))
+    with (
+        Memory(tmp_path / "to", encoder="hashing:64") as memory,
+        pytest.raises(TransferError, match="it is packed; unpack it first, with gunzip"),
+    ):
+        memory.store.import_(packed)

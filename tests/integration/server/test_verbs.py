@@ -233,7 +233,7 @@ BAD: dict[str, tuple[str, bytes, int, str]] = {
     "a wrong name": ("search", b'{"query": "x", "limt": 3}', 400, "did you mean 'limit'"),
     "a wrong choice": ("search", b'{"query": "x", "mode": "grap"}', 400, "did you mean 'graph'"),
     "a true number": ("search", b'{"query": "x", "limit": true}', 400, "whole number"),
-    "nobody": ("search", b'{"query": "x", "user": null}', 400, "user must be"),
+    "nobody": ("search", b'{"query": "x", "user": null}', 400, "leave user out"),
     "everybody on a write": ("add", b'{"text": "x", "user": {"any": true}}', 400, "user must be a string"),
     "a draft that lacks its text": ("add_many", b'{"drafts": [{"title": "x"}]}', 400, "lacks 'text'"),
     "an unknown verb": ("serch", b"{}", 404, "did you mean 'search'"),
