@@ -39,6 +39,14 @@ def meant_action(said: str, actions: Iterable[str] | None) -> str | None:
     return best[0] if len(best) == 1 else None
 
 
+def listed_actions(said: str, actions: Iterable[str]) -> list[str]:
+    """Return the actions that an answer says one after the other, as they stand in a prompt: "drain it; restart it; ..."."""
+    offered = {_bare(action): action for action in actions}
+    parts = [_bare(part) for part in said.partition("\n")[0].split(";")]
+    found = dict.fromkeys(offered[part] for part in parts if part in offered)
+    return [*found] if len(parts) > 1 else []
+
+
 def nearest_action(said: str, actions: Sequence[str]) -> str | None:
     """Return the action that has most words in common with what was said, of equal ones the first; None if none has any."""
     words = set(_stems(said))

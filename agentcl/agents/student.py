@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Final
 
 from agentcl.agents.demonstrations import ACTED, LETTERS
 from agentcl.agents.effects import still_worth_trying
 from agentcl.agents.forms import FORMS, Form, form_of, likelihoods, orders_of
-from agentcl.agents.matching import meant_action, nearest_action
+from agentcl.agents.matching import listed_actions, meant_action, nearest_action
 from agentcl.agents.prompts import ACTING, AIMING, PLANNING, ask_action, ask_plan, ask_sub_goal
-from agentcl.agents.timely import timely
+from agentcl.agents.timely import is_named, timely
 from agentcl.envs.acting import Act, Situation
 from agentcl.errors import InvalidInput, NoAnswer
 from agentcl.models.base import ChatModel, Reply, Sampling, conversation
@@ -93,6 +93,7 @@ class Student:
         """Return the next action; one call, with a planner two.
 
         What brought nothing since something last changed is not offered again, unless nothing else is left.
+        Of several that an answer lists, the first is meant that guidance names.
         An answer that speaks of what is offered and means none of it becomes the action that has most words in common with it: one that
         cannot be taken, or was in vain, would be a step lost. Any other answer is taken as it stands: the environment says
         what it makes of it.
@@ -117,11 +118,15 @@ class Student:
         if form.is_scored and offered is not None:
             return self._likeliest(form, situation, offered, sub_goal, planning)
         prompt = self._prompt(form, situation, offered, sub_goal)
-        reply = self._ask(self.model, form.instructions, prompt, form.demonstrations)
+        listed = partial(self._listed, prompt=prompt, situation=situation, offered=offered)
+        reply = self._ask(
+            self.model, form.instructions, prompt, form.demonstrations, is_enough=listed
+        )
         answer = unescape(final_answer(reply.text), seen_in=prompt)
         if actions is not None:  # where nobody knows them, an object may be one
             answer = unwrapped(answer)
-        action = form.labelled(answer, offered) or meant_action(answer, offered) or answer
+        meant = form.labelled(answer, offered) or listed(reply.text)
+        action = meant or meant_action(answer, offered) or answer
         if offered and action not in offered and self.instructions:
             action = nearest_action(answer, offered) or action
         said = f"{reply.thought}\n{reply.text}".strip()
@@ -154,9 +159,25 @@ class Student:
         instructions: str,
         prompt: Prompt,
         demonstrations: Sequence[tuple[str, str]] = (),
+        *,
+        is_enough: Callable[[str], object] = lambda said: False,
     ) -> Reply:
         messages = conversation(instructions, prompt, demonstrations)
-        return ask_text(model, messages, sampling=self._sampling)
+        return ask_text(
+            model, messages, sampling=self._sampling, is_enough=lambda said: bool(is_enough(said))
+        )
+
+    def _listed(
+        self, said: str, *, prompt: Prompt, situation: Situation, offered: Sequence[str] | None
+    ) -> str:
+        """Return which of several actions is meant that an answer lists: the first that guidance names, else the first."""
+        if not self.instructions:
+            return ""
+        actions = offered or ()
+        listed = listed_actions(unescape(final_answer(said), seen_in=prompt), actions)
+        told = situation.guidance
+        named = [one for one in listed if any(is_named(one, text, actions) for text in told)]
+        return next(iter([*named, *listed]), "")
 
     def _prompt(
         self, form: Form, situation: Situation, offered: Sequence[str] | None, sub_goal: str

@@ -1,17 +1,41 @@
 """Guidance as it helps at one step of an episode: what has to come first stands with what it comes before, until it is done.
 
-A small model that reads "When a, do x" and "Before you do x, do y" apart does x at once, or y again and again. Who acts is
-told one thing to do at a time, as Plan-and-Act agents are told their next sub-goal; what is remembered stays as it is.
+A small model that reads "When a, do x" and "Before you do x, do y" apart does x at once, or y again and again; of "Before you do x
+to a b, do y" it does y to anything. Who acts is told one thing to do at a time, as Plan-and-Act agents are told their next
+sub-goal; what is remembered stays as it is.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
 
-from agentcl.agents.effects import changes
+from agentcl.agents.effects import changes, still_worth_trying
 from agentcl.envs.acting import History
 from agentcl.guidance.same import content, names
 from agentcl.lessons import Lesson, read_sentence
+
+_DONE: Final = "All that comes first was done, so the next action is: "
+
+
+@dataclass(frozen=True, slots=True)
+class _Need:
+    """A lesson that something has to come before an action."""
+
+    text: str
+    lesson: Lesson
+    action: str  # which it comes before, if that is offered; else empty
+    about: frozenset[str]  # words that say of what the action is, beside its own
+    is_known: bool  # all of these were seen
+    is_done: bool  # what has to come first
+
+    @property
+    def said(self) -> str:
+        """How it is told: of the very action, where it is seen to be about it."""
+        is_due = self.action and self.is_known
+        return f"Before you {self.action}, {self.lesson.what}." if is_due else self.text
 
 
 def timely(
@@ -20,7 +44,10 @@ def timely(
     """Return what guidance says now, in its order.
 
     A lesson that something has to come before an action is left out once that was done. Until then it is joined to the lessons
-    that name the action: "When a queue is full, first pause it, then drain it". Any other guidance stays as it is.
+    that name the action: "When a queue is full, first pause it, then drain it". Of lessons that say so of things of several kinds,
+    those are left out whose kind was not seen, as long as another one is due, or once that of the kind that was seen is done. When
+    nothing has to come first any more, and no other lesson speaks of the action, it is said to be next.
+    Any other guidance stays as it is.
 
     Args:
         guidance: lessons as sentences, and whatever else is said.
@@ -29,25 +56,93 @@ def timely(
         actions: those to choose from.
     """
     read = [(text, read_sentence(text)) for text in guidance]
-    needs = {text: one for text, one in read if one is not None and one.claim == "needs"}
-    done = [action for action, is_change in changes(first, history, actions) if is_change]
-    due = {
-        text: one
-        for text, one in needs.items()
-        if not any(names(one.what, action) for action in done)
-    }
+    needs = _needs(read, first, history, actions)
+    due = {need.text: need for action, some in needs.items() for need in _due(action, some)}
     joined: set[str] = set()
     told: dict[str, str] = {}
     for text, lesson in read:
-        told[text] = text
+        if lesson is None or lesson.claim != "needs":
+            told[text] = text
+        if lesson is None or lesson.claim != "do":
+            continue
         for other, need in due.items():
-            if lesson is not None and lesson.claim == "do" and (whole := _joined(text, need)):
+            if whole := _joined(text, need.lesson):
                 told[text] = whole
                 joined.add(other)
                 break
-    return tuple(
-        said for text, said in told.items() if text not in needs or text in due.keys() - joined
-    )
+    told |= {text: need.said for text, need in due.items() if text not in joined}
+    said = [told[text] for text, _ in read if text in told]
+    spoken_of = [one.what for _, one in read if one is not None and one.claim != "needs"]
+    hopeful = still_worth_trying(actions, first, history)
+    said += [
+        f"{_DONE}{action}."
+        for action, some in needs.items()
+        if action in hopeful
+        and any(need.is_done and need.is_known for need in some)
+        and not _due(action, some)
+        and not any(names(what, action) for what in spoken_of)
+    ]
+    return tuple(dict.fromkeys(said))
+
+
+def is_named(action: str, told: str, actions: Sequence[str]) -> bool:
+    """Return whether a line of what is told now says to do an action, of those that are offered."""
+    if told == f"{_DONE}{action}.":
+        return True
+    lesson = read_sentence(told)
+    is_advice = lesson is not None and lesson.claim in ("do", "needs")
+    return lesson is not None and is_advice and _is_meant(lesson.what, action, actions)
+
+
+def _needs(
+    read: Sequence[tuple[str, Lesson | None]],
+    first: str,
+    history: History,
+    actions: Sequence[str],
+) -> dict[str, list[_Need]]:
+    """Return what has to come before each action, and under no action what comes before one that is not offered."""
+    done = [action for action, is_change in changes(first, history, actions) if is_change]
+    seen = {
+        word for text in (first, *(outcome for _, outcome in history)) for word in content(text)
+    }
+    needs = defaultdict[str, list[_Need]](list)
+    for text, lesson in read:
+        if lesson is None or lesson.claim != "needs":
+            continue
+        action = _aim(lesson.when, actions)
+        about = frozenset(content(lesson.when)).difference(content(action)) if action else ()
+        is_done = any(_is_meant(lesson.what, one, actions) for one in done)
+        needs[action].append(
+            _Need(text, lesson, action, frozenset(about), seen.issuperset(about), is_done)
+        )
+    return needs
+
+
+def _due(action: str, needs: Sequence[_Need]) -> list[_Need]:
+    """Return what has to come before an action now."""
+    left = [need for need in needs if not need.is_done]
+    if not action:
+        return left
+    if due := [need for need in left if need.is_known]:
+        return due
+    met = [need.about for need in needs if need.is_done and need.is_known]
+    return [need for need in left if all(about <= need.about for about in met)]
+
+
+def _is_meant(what: str, action: str, actions: Sequence[str]) -> bool:
+    """Return whether a lesson means an action: "look up the customer" is not "look up C422" where it is offered itself."""
+    words = set(content(what))
+    exact = [one for one in actions if words <= set(content(one))]
+    return action in exact if exact else names(what, action)
+
+
+def _aim(said: str, actions: Sequence[str]) -> str:
+    """Return the action that is spoken of: of those with the same verb the one with most words in common; empty if none is."""
+    words = content(said)
+    alike = [one for one in actions if words[:1] and content(one)[:1] == words[:1]]
+    common = [len(set(words).intersection(content(one))) for one in alike]
+    best = [one for one, count in zip(alike, common, strict=True) if count == max(common)]
+    return best[0] if len(best) == 1 else ""
 
 
 def _joined(text: str, need: Lesson) -> str:

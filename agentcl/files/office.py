@@ -11,6 +11,7 @@ from agentcl.errors import LoadError
 from agentcl.files.limits import ReadLimits
 from agentcl.files.source import Parsed, shorten
 from agentcl.text.pages import join_pages
+from agentcl.text.visible import paired
 
 # What the parsers are known to raise for files that are damaged.
 _ERRORS: Final = (
@@ -190,7 +191,7 @@ def check_archive(raw: bytes, where: str, what: str, limits: ReadLimits) -> None
 
 
 def _clean(text: str) -> str:
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").replace("\0", "")
+    return paired(text).replace("\0", "")
 
 
 def _missing(where: str, program: str, package: str) -> LoadError:

@@ -15,6 +15,7 @@ from agentcl.errors import LoadError
 from agentcl.files.limits import ReadLimits
 from agentcl.files.source import Parsed, shorten
 from agentcl.text.pages import join_pages
+from agentcl.text.visible import paired
 
 # What pypdf is known to raise, beside its own errors, for files that are damaged.
 _PDF_ERRORS: Final = (
@@ -71,7 +72,7 @@ def _texts(reader: pypdf.PdfReader, where: str, limits: ReadLimits) -> Iterator[
             fault = f"unpacks to more than {limits.megabytes:,} megabytes"
             limits.refuse(where, "megabytes", fault)
         text = page.extract_text()
-        yield text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").replace("\0", "")
+        yield paired(text).replace("\0", "")
 
 
 def _named(pages: Sequence[int]) -> str:

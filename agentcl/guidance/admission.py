@@ -15,6 +15,7 @@ from typing import Final
 
 from agentcl.lessons import CLAIMS, Lesson, folded
 from agentcl.text.addresses import address_in
+from agentcl.text.function_words import FUNCTION_WORDS
 from agentcl.text.lookalikes import looks
 from agentcl.text.tokens import estimate_tokens
 from agentcl.text.unseen import WRITTEN, is_ignorable
@@ -39,6 +40,17 @@ _MARKUP: Final = re.compile(
 _SENTENCE_END: Final = re.compile(
     r"(?<![.!?])[.!?]+[\"')\]]*\s+(?=\S)|(?<![!?])[!?]+(?=\w)|[\u3002\uff01\uff1f]\s*(?=\S)"
 )
+# A name with which a text begins: another one follows, as in Maria Lopez, or what is hers.
+_BEGINS_NAME: Final = re.compile(r"(?:^|[.!?:]\s+)([^\W\d_]+)(?=\s+[^\W\d_a-z]|['\u2019]s\b)")
+_MARKS: Final = "\"'([{<*_"
+_ODD_MARK: Final = re.compile(
+    r"[^\w\s.,;:!?'\"()\[\]/\u2026\u2018-\u201d\u2013\u2014-]"
+)  # no mark of a sentence
+_COUNTED: Final = (
+    r"(?:zero|oh|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|\w{3,6}teen|twenty|thirty|forty|fifty"
+    r"|sixty|seventy|eighty|ninety|hundred)"
+)
+_NUMBER_WORDS: Final = re.compile(rf"\b{_COUNTED}(?:[\s,.-]+{_COUNTED}){{2,}}\b")
 _BEFORE_WORD: Final = re.compile(r"\.(?=\.)|[\s!?]")
 _OPTION: Final = re.compile(r"(?<!\S)-{1,2}\w[\w-]* $")
 _FEW_WORDS: Final = 2  # no second sentence
@@ -183,31 +195,59 @@ def refusal(
 
 
 class PrivateWords:
-    """Words by which an episode, or who lived through it, could be known; no shared lesson may have one."""
+    """Words by which an episode, or who lived through it, could be known; no shared lesson may have one.
 
-    def __init__(self, words: Collection[str]) -> None:
+    Args:
+        words: as `folded` reads them.
+        plain: words that are written small, and so are no names where a text begins with them.
+        first: words that texts begin with, small; of a person, perhaps.
+    """
+
+    def __init__(
+        self, words: Collection[str] = (), plain: Collection[str] = (), first: Collection[str] = ()
+    ) -> None:
         self._words = frozenset(words)
+        self._plain = frozenset(plain) | FUNCTION_WORDS
+        self._first = frozenset(first)
 
     @classmethod
     def of(cls, told: Iterable[str], owners: Iterable[str]) -> PrivateWords:
         """Return those of an episode's texts: its names, and what its user, agent and session are called."""
-        names = {word for text in told for word in _capitalised(text)}
+        texts = [*told]
+        names = {word for text in texts for word in _capitalised(text)}
+        names |= {found[1] for text in texts for found in _BEGINS_NAME.finditer(text)}
         names |= {word for owner in owners for word in (owner, *_WORD.findall(owner))}
-        return cls({bare for name in names if (bare := folded(looks(name)))})
+        plain = {word for text in texts for word in _WORD.findall(text) if word.islower()}
+        first = {found.group().casefold() for text in texts if (found := _WORD.search(text))}
+        return cls({bare for name in names if (bare := folded(looks(name)))}, plain, first)
 
     def is_in(self, lesson: Lesson) -> bool:
         """Return whether a lesson names somebody or something, or holds an identifier."""
         for text in (lesson.when, lesson.what):
-            if _capitalised(text) or any(map(_is_identifier, text.split())):
+            if _capitalised(text) or _NUMBER_WORDS.search(text.casefold()):
                 return True
+            if any(map(_is_identifier, text.split())):
+                return True
+        # Both stand within a sentence; only an order begins with a verb, which some write with a capital.
+        begun = (lesson.when, lesson.what) if lesson.claim == "expect" else (lesson.when,)
+        if any(map(self._begins_with_name, begun)):
+            return True
         said = folded(looks(f"{lesson.when} | {lesson.what}"))
         return any(_is_in(word, said) for word in self._words)
 
+    def _begins_with_name(self, text: str) -> bool:
+        found = _WORD.search(text)
+        if found is None or (word := found.group().casefold()) in self._plain:
+            return False
+        return found.group()[0].isupper() or word in self._first
+
 
 def _is_identifier(word: str) -> bool:
-    """Return whether a word has the form of an id, an address, a path or a number that tells one thing."""
+    """Return whether a word has the form of an id, an address, a path, a password or a number that tells one thing."""
     digits = sum(character.isdigit() for character in word)
-    return digits > 2 or (digits > 0 and not word.strip(".,;:!?%()").isdecimal()) or "@" in word
+    if digits > 2 or (digits > 0 and not word.strip(".,;:!?%()").isdecimal()) or "@" in word:
+        return True
+    return any(map(str.isupper, word.lstrip(_MARKS)[1:])) or len(_ODD_MARK.findall(word)) > 2
 
 
 def names_of(goal: str, first: str) -> set[str]:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Final, get_args
 
 from agentcl.errors import InvalidInput, TransferError
-from agentcl.guidance.admission import refusal
+from agentcl.guidance.admission import PrivateWords, refusal
 from agentcl.guidance.belief import LifeStage, lesson_of
 from agentcl.guidance.overview import Standing, standings
 from agentcl.guidance.state import GuidanceState
@@ -85,7 +85,8 @@ def compose(
 ) -> Pamphlet:
     """Return the lessons of a view that may help elsewhere: those that proved themselves, then those on trial.
 
-    Lessons for a single instance are left out, and so are those that are expected to do no good.
+    Lessons for a single instance are left out, and so are those that are expected to do no good, and those of a user
+    that name somebody or something, or hold a number.
 
     Args:
         state: what is believed.
@@ -103,11 +104,14 @@ def compose(
     stages: list[LifeStage] = ["active", "trial"]
     if with_candidates:
         stages.append("candidate")
+    private = PrivateWords()
     good = [
         one
         for one in standings(state, view, stages=stages, application=application)
         if one.guidance.level != "instance" and one.belief.uplift > 0
         if refusal(lesson_of(one.guidance)) is None
+        # A user's own lesson goes to others here, as a shared one does.
+        if not (one.guidance.scope.user and private.is_in(lesson_of(one.guidance)))
     ]
     if not good:
         raise InvalidInput(

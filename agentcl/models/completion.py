@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from agentcl.models.base import Finish, TokenLogprob, ToolCall
 from agentcl.text.endpoint import OddAnswer
+from agentcl.text.visible import paired
 
 _THOUGHTS: Final = ("reasoning_content", "reasoning", "thinking")
 _FINISHES: Final[Mapping[object, Finish]] = {"stop": "stop", "length": "length"}
@@ -43,9 +44,9 @@ def read_completion(answer: Mapping[str, Any]) -> Completion:
     return Completion(
         text=text,
         thought=thought or next(filter(None, apart), ""),
-        refusal=refusal if isinstance(refusal, str) and not text else "",
+        refusal=paired(refusal) if isinstance(refusal, str) and not text else "",
         finish=_finish(choice),
-        model=model if isinstance(model, str) else "",
+        model=paired(model) if isinstance(model, str) else "",
         tokens=_tokens(answer.get("usage")),
         logprobs=_logprobs(choice.get("logprobs")),
         calls=tuple(_calls(message.get("tool_calls"))),
@@ -65,17 +66,20 @@ def as_chat(answer: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def piece_of(event: object) -> str:
-    """Return what an event of a stream adds to the answer; empty for the many that add nothing."""
+    """Return what an event of a stream adds to the answer, perhaps half a character; empty for the many that add nothing."""
     choices = event.get("choices") if isinstance(event, Mapping) else None
     choice = choices[0] if isinstance(choices, list) and choices else None
     delta = choice.get("delta") if isinstance(choice, Mapping) else None
-    return _content(delta.get("content"))[0] if isinstance(delta, Mapping) else ""
+    if not isinstance(delta, Mapping):
+        return ""
+    content = delta.get("content")
+    return content if isinstance(content, str) else _content(content)[0]
 
 
 def _content(content: object) -> tuple[str, str]:
     """Return the text and the thoughts of a message's content, which may come in parts."""
     if isinstance(content, str):
-        return content, ""
+        return paired(content), ""
     parts = content if isinstance(content, list) else []
     said: list[str] = []
     thought: list[str] = []
@@ -86,7 +90,7 @@ def _content(content: object) -> tuple[str, str]:
             is_thought = part.get("type") in _THOUGHTS
             words = "".join(_words(part, "thinking" if is_thought else "text"))
             (thought if is_thought else said).append(words)
-    return "".join(said), "".join(thought)
+    return paired("".join(said)), paired("".join(thought))
 
 
 def _words(part: Mapping[str, Any], name: str) -> Iterator[str]:
@@ -106,9 +110,9 @@ def _calls(found: object) -> Iterator[ToolCall]:
             continue
         id, arguments = one.get("id"), function.get("arguments") or {}
         yield ToolCall(
-            id if isinstance(id, str) and id else f"call_{number}",
-            name,
-            arguments if isinstance(arguments, str) else json.dumps(arguments),
+            paired(id) if isinstance(id, str) and id else f"call_{number}",
+            paired(name),
+            paired(arguments) if isinstance(arguments, str) else json.dumps(arguments),
         )
 
 

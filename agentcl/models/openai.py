@@ -30,6 +30,7 @@ from agentcl.text.endpoint import (
     told_by,
 )
 from agentcl.text.tokens import estimate_tokens
+from agentcl.text.visible import paired_pieces
 
 if TYPE_CHECKING:
     import numpy as np
@@ -249,7 +250,7 @@ class OpenAIChat:
             answer, _ = self._asked(begin, messages, sampling, {}, None)
             with answer as events:
                 try:
-                    yield from held_back(_pieces(events), sampling.stop)
+                    yield from held_back(paired_pieces(_pieces(events)), sampling.stop)
                 except OpenAIError as error:
                     raise self._unavailable(error) from error
                 except (ValueError, RecursionError) as error:

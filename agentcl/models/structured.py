@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final
@@ -25,12 +25,22 @@ _ROOM: Final = 8_192  # tokens for who was cut off while thinking; thoughts of 2
 
 
 def ask_text(
-    model: ChatModel, messages: Sequence[Message], *, sampling: Sampling = GREEDY
+    model: ChatModel,
+    messages: Sequence[Message],
+    *,
+    sampling: Sampling = GREEDY,
+    is_enough: Callable[[str], bool] = lambda said: False,
 ) -> Reply:
     """Return an answer in words, whose `text` is without its thoughts; at most two calls.
 
     A thought is no answer, and neither is what was cut off: a model that did not come to its answer is asked
     once more, with more tokens if it had too few. The reply's usage is that of both calls.
+
+    Args:
+        model: who is asked.
+        messages: the conversation.
+        sampling: how the answer is drawn.
+        is_enough: whether what was cut off says all the same what is wanted.
 
     Raises:
         NoAnswer: if it does not come to one then either.
@@ -39,6 +49,8 @@ def ask_text(
     first = model.chat(messages, sampling=sampling)
     if said := _said(first):
         return _heard(first, said)
+    if first.finish == "length" and is_enough(first.text):
+        return first
     if first.finish == "length":
         second = _with_room(model, messages, sampling)
     else:

@@ -104,6 +104,7 @@ class Guards:
         path = scope["path"]
         if path in _OPEN or path.startswith(_ASSETS):
             return
+        _check_site(headers)
         refuse_unclear_headers(name.decode("latin-1") for name, _ in scope["headers"])
         access = access_of(
             self._parts.memory, self._parts.keys, headers, is_local=settings.is_local
@@ -204,6 +205,14 @@ def _check_origin(headers: Mapping[str, str], settings: ServerSettings) -> None:
         return
     if urlsplit(origin).netloc.lower() != headers.get("host", "").lower():
         raise Refused(403, f"pages of {origin} may not ask this server; see --allow-origin")
+
+
+def _check_site(headers: Mapping[str, str]) -> None:
+    """Refuse what another page has a browser get: it names no origin then, as for an image, but where it comes from."""
+    if "origin" not in headers and headers.get("sec-fetch-site") in ("cross-site", "same-site"):
+        raise Refused(
+            403, "another page may not have a browser ask this; open the address by itself"
+        )
 
 
 def _replayed(body: bytes, receive: Receive) -> Receive:

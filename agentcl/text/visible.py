@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from agentcl.text.unseen import is_steering, is_unseen
 
+_HALF: Final = re.compile("[\ud800-\udfff]")
 _SHOWN: Final = 60  # characters of a wrong value in a message
 
 
@@ -38,6 +40,25 @@ def for_json(document: str) -> str:
     return document.translate(
         {ord(char): json.dumps(char)[1:-1] for char in set(document) if is_unseen(char)}
     )
+
+
+def paired(text: str) -> str:
+    """Return a text with its halves of surrogate pairs joined; a half alone becomes a replacement character."""
+    if text.isascii() or not _HALF.search(text):
+        return text
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def paired_pieces(pieces: Iterable[str]) -> Iterator[str]:
+    """Yield a text that comes piece by piece as `paired` would return it; a pair may come in two pieces."""
+    held = ""
+    for piece in pieces:
+        text = held + piece
+        held = text[-1:] if "\ud800" <= text[-1:] <= "\udbff" else ""
+        if told := paired(text[: len(text) - len(held)]):
+            yield told
+    if held:
+        yield paired(held)
 
 
 def shortened(text: str, most: int) -> str:

@@ -1,7 +1,10 @@
 """The chat in the terminal: what its model is shown before each answer."""
 
+import json
 import socket
+import threading
 from collections.abc import Sequence
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -10,9 +13,10 @@ from click.testing import CliRunner
 from agentcl import InvalidInput, Memory
 from agentcl.cli.chat import Talk
 from agentcl.cli.main import main
-from agentcl.models import Message, ScriptedModel, open_reference
+from agentcl.models import Message, OpenAIChat, ScriptedModel, open_reference
 from agentcl.models.reference.shipped import reference_folder
 from agentcl.server.settings import SoftServing
+from tests.endpoints import JsonHandler
 from tests.hashed_codec import HashedCodec
 from tests.unit.compression.test_codecs import write_untrained
 
@@ -37,6 +41,41 @@ def test_a_question_asked_again_in_chat_shows_the_fact_that_answers_it(tmp_path:
         assert FACT in prompt
         assert ECHO not in prompt
         assert prompt.count(ASKED) == 1
+
+
+def test_no_word_of_a_model_ends_a_talk_or_steers_its_terminal(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    odd = "\x1b]52;c;ZXZpbA==\x07 half \ud83d of it \u202e\u009b31m"
+    said = iter([{"choices": [{"delta": {"content": odd}}]}, "Well."])
+
+    class Endpoint(JsonHandler):
+        def do_POST(self) -> None:
+            self.asked()
+            event = next(said)
+            if isinstance(event, str):
+                event = {"choices": [{"delta": {"content": event}}]}
+            self.answer(
+                f"data: {json.dumps(event)}\n\ndata: [DONE]\n\n",
+                headers={"Content-Type": "text/event-stream"},
+            )
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Endpoint)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    url = f"http://127.0.0.1:{server.server_port}/v1"
+    with (
+        Memory(tmp_path / "m", encoder="hashing") as memory,
+        OpenAIChat("m", base_url=url) as model,
+    ):
+        talk = Talk(memory.scoped(user="me"), "first", model)
+        talk.hear("Hello.")
+        talk.hear("And?")
+        talk.hear("/why")
+        assert len(memory.list(kind="turn", user="me")) == 4
+    server.shutdown()
+    server.server_close()
+    shown = capsys.readouterr().out
+    assert [char for char in "\x1b\x07\u202e\u009b" if char in shown] == []
 
 
 @pytest.mark.parametrize("more", [[], ["--web"]])

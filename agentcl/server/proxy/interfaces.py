@@ -19,6 +19,7 @@ from agentcl.server.proxy.editing import (
     object_of,
     rewritten,
 )
+from agentcl.text.visible import paired
 
 Message = dict[str, Any]
 _SYSTEM: Final = ("system", "developer")
@@ -153,8 +154,19 @@ def _heard(message: Mapping[str, Any]) -> Message:
 
 def _answered(message: Mapping[str, Any]) -> Message:
     """Return a message of an answer: the model's, whomever it says that it is of."""
-    heard = _heard(message)
+    heard: Message = _paired(_heard(message))
     return heard if heard.get("type") in CALLS else {**heard, "role": "assistant"}
+
+
+def _paired(value: Any) -> Any:  # noqa: ANN401  # any JSON
+    """Return JSON in whole characters: some servers cut a stream in the midst of one."""
+    if isinstance(value, str):
+        return paired(value)
+    if isinstance(value, list):
+        return [_paired(one) for one in value]
+    if isinstance(value, Mapping):
+        return {paired(name): _paired(one) for name, one in value.items()}
+    return value
 
 
 def _told(message: Mapping[str, Any]) -> Message:

@@ -241,6 +241,11 @@ def test_what_is_not_shared_or_contradicted_stays_private(memory: Memory) -> Non
         Lesson("a queue is slow", "do", "call Marlowe"),
         Lesson("a queue is slow", "do", "open ticket 48213"),
         Lesson("a queue is slow", "do", "restart vm-17a"),
+        Lesson("a queue is slow", "do", "restart hostOrvo"),
+        Lesson("a queue is slow", "do", "type four seven one one"),
+        Lesson("a queue is slow", "do", 'type "^%$#!&*"'),
+        Lesson("Marlowe calls", "do", "wait"),
+        Lesson("a queue is slow", "expect", "Marlowe waits"),
     ],
 )
 def test_a_shared_lesson_names_nobody(memory: Memory, lesson: Lesson) -> None:
@@ -318,3 +323,23 @@ def test_nothing_that_a_user_is_told_holds_what_only_others_may_read(
                 f"wait like {other}",
             ):
                 assert mark not in "".join(told_to)
+
+
+@pytest.mark.parametrize(
+    ("task", "when", "is_shared"),
+    [
+        ("Marlowe asks", "marlowe asks", False),
+        ("Mara Lindholm asks", "somebody like mara asks", False),
+        ("Mara's queue is slow", "the queue of mara is slow", False),
+        ("Queue 7 is slow, and no queue may be", "queue is slow", True),
+        ("Clear it", "The queue is slow", True),
+        ("Slow queues come", "a slow queue comes", True),
+    ],
+)
+def test_a_name_that_a_task_begins_with_is_one_in_small_letters_too(
+    memory: Memory, task: str, when: str, is_shared: bool
+) -> None:
+    memory.lessons.share_from = 1
+    lived = live(memory, "ada", task=task)
+    memory.lessons.reflect([Lesson(when, "do", "wait")], episode=lived, share="tenant")
+    assert bool(memory.lessons.list(user="eve")) == is_shared

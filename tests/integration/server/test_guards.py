@@ -178,6 +178,21 @@ def test_too_many_requests_of_one_caller_are_told_to_wait(memory: Memory) -> Non
     assert int(answers[2].headers["retry-after"]) > 1
 
 
+@pytest.mark.parametrize(
+    ("site", "path", "status"),
+    [
+        ("cross-site", "/metrics", 403), ("same-site", "/metrics", 403), ("cross-site", "/v1/page/model", 403),
+        ("same-origin", "/metrics", 200), ("none", "/metrics", 200), ("cross-site", "/", 200),
+    ],
+)  # fmt: skip
+def test_what_another_page_has_a_browser_get_is_refused_without_an_origin_too(
+    memory: Memory, site: str, path: str, status: int
+) -> None:
+    with served(memory) as address:
+        answer = httpx.get(f"{address}{path}", headers={"sec-fetch-site": site})
+    assert answer.status_code == status
+
+
 def test_what_is_not_there_is_a_problem_too(memory: Memory) -> None:
     with served(memory) as address:
         missing = httpx.get(f"{address}/v1/nothing")

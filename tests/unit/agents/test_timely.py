@@ -1,15 +1,22 @@
 """Guidance at one step: what has to come first stands with what it comes before, until it was done."""
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import pytest
 
 from agentcl.agents.effects import is_refused, still_worth_trying
 from agentcl.agents.student import Student
 from agentcl.agents.timely import timely
 from agentcl.envs.acting import Situation
+from agentcl.errors import NoAnswer
+from agentcl.models.base import GREEDY, Message, Reply, Sampling, Schema
 from agentcl.models.scripted import ScriptedModel
 
 DO = "When a queue is full, drain it."
 NEEDS = "Before you drain a queue, pause the queue."
+DUE = "Before you drain Tavon, pause the queue."
+NOW = "All that comes first was done, so the next action is: drain Tavon."
 ACTIONS = ("drain Tavon", "pause Tavon", "flush Tavon")
 SEEN = "The queue Tavon is full."
 
@@ -38,8 +45,59 @@ def test_what_was_tried_in_vain_was_not_done(came: str) -> None:
 
 
 def test_a_lesson_whose_action_no_other_names_stays_until_it_was_done() -> None:
-    assert told((NEEDS,)) == (NEEDS,)
-    assert told((NEEDS,), ("pause Tavon", "It is paused.")) == ()
+    assert told((NEEDS,)) == (DUE,)
+    assert told((NEEDS,), ("pause Tavon", "It is paused.")) == (NOW,)
+
+
+def test_what_can_be_done_now_is_not_said_once_it_was_done_in_vain() -> None:
+    steps = (("pause Tavon", "It is paused."), ("drain Tavon", "nothing happens."))
+    assert told((NEEDS,), *steps) == ()
+
+
+def test_what_another_lesson_speaks_of_is_not_said_to_be_next() -> None:
+    against = "When a queue is full, it does not help to drain it."
+    assert told((against, NEEDS), ("pause Tavon", "It is paused.")) == (against,)
+
+
+MOVES = ("move T1", "look up T1", "look up the customer", "call the customer", "send a code")
+LOOK = "Before you move an order, look up the customer."
+CALL = "Before you move an order of a new customer, call the customer."
+CODE = "Before you move an order of a club member, send a code."
+TICKET = "The order T1 is on the van."
+IS_NEW = ("look up the customer", "The order T1 has a new customer.")
+
+
+def moving(*history: tuple[str, str], of: tuple[str, ...] = (CODE, LOOK, CALL)) -> tuple[str, ...]:
+    return timely(of, TICKET, history, MOVES)
+
+
+def test_what_holds_whatever_is_seen_comes_before_what_hangs_on_something_unseen() -> None:
+    assert moving() == ("Before you move T1, look up the customer.",)
+
+
+def test_of_what_hangs_on_a_kind_only_that_of_the_kind_which_was_seen_is_said() -> None:
+    assert moving(IS_NEW) == ("Before you move T1, call the customer.",)
+
+
+def test_once_that_was_done_what_is_for_other_kinds_stays_unsaid() -> None:
+    assert moving(IS_NEW, ("call the customer", "They are verified.")) == (
+        "All that comes first was done, so the next action is: move T1.",
+    )
+
+
+def test_a_kind_that_is_told_in_other_words_leaves_all_kinds_to_the_model() -> None:
+    seen = ("look up the customer", "Order T1: first purchase.")
+    assert moving(seen) == (CODE, CALL)
+
+
+def test_an_action_on_something_else_is_not_what_had_to_come_first() -> None:
+    assert moving(("look up T1", "The order T1 is a vase.")) == moving()
+
+
+def test_what_is_said_of_more_things_goes_on_after_what_is_said_of_all() -> None:
+    both = ("Before you move an order of a new customer who pays later, send a code.", CALL)
+    history = (IS_NEW, ("call the customer", "They are verified."))
+    assert moving(*history, of=both) == both[:1]
 
 
 def test_a_situation_may_hold_commas() -> None:
@@ -60,7 +118,7 @@ def test_a_situation_may_hold_commas() -> None:
     ],
 )
 def test_what_does_not_say_to_do_it_stays_as_it_is(other: str) -> None:
-    assert told((other, NEEDS)) == (other, NEEDS)
+    assert told((other, NEEDS)) == (other, DUE)
 
 
 def test_what_an_outcome_asks_for_instead_makes_an_action_wait_for_it() -> None:
@@ -87,6 +145,51 @@ def test_a_student_is_told_what_is_due() -> None:
     assert "- When a queue is full, first pause the queue, then drain it." in first
     assert f"- {DO}" in then
     assert "Before you" not in then
+
+
+@pytest.mark.parametrize(
+    ("answer", "taken"),
+    [
+        ("Action: flush Tavon; drain Tavon; pause Tavon", "drain Tavon"),
+        ("Action: flush Tavon; open Tavon", "flush Tavon"),
+        ("Action: drain Tavon; open", "drain Tavon"),
+    ],
+)
+def test_of_actions_that_an_answer_lists_the_one_that_guidance_names_is_taken(
+    answer: str, taken: str
+) -> None:
+    student = Student(ScriptedModel(lambda _: answer), form="shown")
+    act = student.act(Situation("g", SEEN, offered=ACTIONS, guidance=(DO,)))
+    assert act.action == taken
+
+
+class _CutOff(ScriptedModel):
+    """Comes to no end of its answers."""
+
+    def chat(
+        self,
+        messages: Sequence[Message],
+        *,
+        sampling: Sampling = GREEDY,
+        schema: Schema | None = None,
+    ) -> Reply:
+        reply = super().chat(messages, sampling=sampling, schema=schema)
+        return replace(reply, finish="length")
+
+
+def test_a_list_that_is_cut_off_is_asked_once() -> None:
+    model = _CutOff(lambda _: "Action: flush Tavon; drain Tavon; pau")
+    act = Student(model, form="shown").act(
+        Situation("g", SEEN, (("pause Tavon", "It is paused."),), ACTIONS, (NEEDS,))
+    )
+    assert act.action == "drain Tavon"
+    assert len(model.asked) == 1
+
+
+def test_one_action_that_may_be_cut_off_is_asked_for_again() -> None:
+    model = _CutOff(lambda _: "Action: drain Tavon")
+    with pytest.raises(NoAnswer):
+        Student(model, form="shown").act(Situation("g", SEEN, offered=ACTIONS, guidance=(DO,)))
 
 
 def test_a_model_trained_on_the_form_is_told_everything() -> None:

@@ -139,6 +139,20 @@ def test_what_is_for_one_instance_or_never_tried_stays_at_home(
         compose(state, VIEW, name="night\nshift", at=AT, with_candidates=True)
 
 
+@pytest.mark.parametrize("what", ["call Marlowe", "open ticket 48213", "wait like hostOrvo"])
+def test_what_a_user_learned_goes_to_others_without_names_and_numbers(
+    memory: Memory, what: str
+) -> None:
+    told = f"When a queue is slow, {what}."
+    memory.lessons.add(told, user="ada")
+    memory.lessons.add("When a queue is slow, drain it.", user="ada")
+    memory.lessons.add("When all is well, call the desk in 3 minutes.")
+    made = compose(
+        memory.lessons.state(), Scope(user="ada").view(), name="ada's", at=AT, with_candidates=True
+    )
+    assert {one.lesson.what for one in made.entries} == {"drain it", "call the desk in 3 minutes"}
+
+
 def changed(text: str, change: Callable[[dict[str, Any]], None]) -> str:
     """Return a pamphlet with another block, whose digest is right."""
     head, _, rest = text.partition("```json agentcl-pamphlet\n")

@@ -417,6 +417,28 @@ def test_nulls_in_a_stream_add_nothing(serve: Serve, events: list[object]) -> No
     assert "".join(chat(serve(lambda body: (200, {}, events))).stream(ASK)) == "at seven"
 
 
+@pytest.mark.parametrize(
+    ("pieces", "said"),
+    [
+        (["a\ud83d", "\ude00b"], "a\U0001f600b"),
+        (["\ud83d", "", "\ude00"], "\U0001f600"),
+        (["a\ud83d"], "a\ufffd"),
+        (["\ude00", "\ud83d", "x"], "\ufffd\ufffdx"),
+        (["\ud83d\ude00"], "\U0001f600"),
+    ],
+)
+def test_a_character_that_was_cut_in_two_is_one_again(
+    serve: Serve, tmp_path: Path, pieces: list[str], said: str
+) -> None:
+    events = [{"choices": [{"delta": {"content": one}}]} for one in pieces]
+    whole = {"choices": [{"message": {"role": "assistant", "content": "".join(pieces)}}]}
+    streamed = "".join(chat(serve(lambda body: (200, {}, events))).stream(ASK))
+    at_once = chat(serve(lambda body: (200, {}, whole))).chat(ASK).text
+    assert (streamed, at_once) == (said, said)
+    with Memory(tmp_path / "m", encoder="hashing") as memory:
+        memory.remember([{"role": "assistant", "content": streamed}], session="s")
+
+
 @pytest.mark.parametrize("last", [{"error": {"message": "boom"}}, {"error": "boom"}, "{not json"])
 def test_a_stream_that_breaks_is_an_error_of_ours(serve: Serve, last: object) -> None:
     model = chat(serve(lambda body: (200, {}, [piece("at "), last])))

@@ -98,6 +98,16 @@ def test_a_stream_passes_byte_by_byte_and_is_remembered_whole(memory: Memory) ->
     assert "fjords" not in str(turns)
 
 
+def test_a_character_that_was_cut_in_two_is_remembered_whole(memory: Memory) -> None:
+    halves = events([delta(content="So \ud83d"), delta(content="\ude00 \ud83d"), delta("stop")])
+    with proxied(memory, Upstream([stream([halves])])) as client:
+        body = {"messages": [user("Well?")], "stream": True}
+        told = over(client, client.post("/v1/chat/completions", json=body))
+    assert told["warning"] == ""
+    turns = memory.list(kind="turn", user="me")
+    assert sorted(one.text for one in turns) == ["So \U0001f600 \ufffd", "Well?"]  # type: ignore[attr-defined]
+
+
 def test_calls_of_tools_are_put_together_and_the_block_stays_while_tools_answer(
     memory: Memory,
 ) -> None:
