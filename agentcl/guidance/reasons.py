@@ -58,14 +58,14 @@ def why_not(
     if not held.is_offered(place.application, place.world):
         where = f"in world {made.world!r}" if made.level == "instance" else ""
         return f"it is offered only {where or f'in application {made.application!r}'}"
+    belief = state.belief(id, cluster=place.cluster, world=place.world, view=place.view)
+    if not belief.is_in_use:  # in no situation it is shown
+        return f"it is {belief.stage}: {belief.why}"
     if place.matched is not None and id not in place.matched:
         denied = ""
         if id in (checked or {}):
             denied = f"; a model was asked, and says that it does{'' if (checked or {})[id] > 0 else ' not'}"
         return f"{_unmatched(held.guidance.when, place.text, id, read)}{denied}{_decided(used, id, is_matched=False)}"
-    belief = state.belief(id, cluster=place.cluster, world=place.world, view=place.view)
-    if not belief.is_in_use:
-        return f"it is {belief.stage}: {belief.why}"
     if not can_be_done(made, actions, in_vain):
         return "what it says to do cannot be done now, or was done in vain already"
     if belief.uplift <= 0:

@@ -22,6 +22,8 @@ from agentcl.store.rows import Row
 from agentcl.store.turns import turns_of
 
 _MOST_PLACES: Final = 200_000  # kept of all conversations together
+_LEAST_RUN: Final = 16  # messages; nobody says so many again word for word, one after the other
+_NOTHING: Final = object()  # equals no message
 _EVERYONE: Final = ScopeView(None, None, None, None)
 
 
@@ -141,18 +143,51 @@ def align(held: Script, coming: Sequence[Heard]) -> list[int | None]:
     - Messages that lie wholly within what is there are there. A single one must be the last: people say the same
       thing twice.
     - Else the longest beginning of the messages with which what is there ends is there, and the rest follows.
+    - Else a long beginning that lies within what is there is there: somebody else spoke behind what a call that was cut
+      off had stored. Of the rest the same is asked, behind that.
     """
     there: Sequence[object] = held.words
     asked: Sequence[object] = [one.words for one in coming]
     if all(one.at is not None for one in coming):
         there, asked = held.timed, [(one.words, one.at) for one in coming]
+    places: list[int | None] = []
+    behind = 0
+    while len(places) < len(asked):
+        fitting = _placed(there[behind:], asked[len(places) :])
+        places += (None if at is None else behind + at for at in fitting)
+        behind = (places[-1] or 0) + 1
+    return places
+
+
+def _placed(there: Sequence[object], asked: Sequence[object]) -> list[int | None]:
+    """Return the places of messages, or of the long beginning of them that is there."""
     if (start := _within(there, asked)) is not None:
         return [*range(start, start + len(asked))]
     for length in range(min(len(there), len(asked)), 0, -1):
         start = len(there) - length
         if _fit(there, start, asked[:length]):
             return [*range(start, len(there)), *[None] * (len(asked) - length)]
+    if len(asked) >= _LEAST_RUN:
+        lengths = _run_lengths(asked, there)
+        if (longest := max(lengths, default=0)) >= _LEAST_RUN:
+            start = lengths.index(longest)
+            return [*range(start, start + longest)]
     return [None] * len(asked)
+
+
+def _run_lengths(asked: Sequence[object], there: Sequence[object]) -> list[int]:
+    """Return for each place how many messages, from the first one on, fit there; linear (the Z-function, Gusfield 1997)."""
+    both = [*asked, _NOTHING, *there]
+    lengths = [0] * len(both)
+    left = right = 0  # of the run that reaches furthest
+    for at in range(1, len(both)):
+        length = min(right - at, lengths[at - left]) if at < right else 0
+        while at + length < len(both) and both[length] == both[at + length]:
+            length += 1
+        lengths[at] = length
+        if at + length > right:
+            left, right = at, at + length
+    return lengths[len(asked) + 1 :]
 
 
 def _within(there: Sequence[object], asked: Sequence[object]) -> int | None:

@@ -179,6 +179,18 @@ def test_the_same_words_later_are_another_turn(memory: Memory) -> None:
     assert memory.remember([later], session="s").known == 0
 
 
+def test_a_long_list_goes_on_behind_what_somebody_else_said_since_it_was_cut_off(
+    memory: Memory,
+) -> None:
+    talk = [{"role": "user", "content": f"This is sentence {number}."} for number in range(40)]
+    memory.remember(talk[:25], session="s")  # as a call that was cut off leaves it
+    memory.remember([{"role": "user", "content": "Is anybody here?"}], session="s")
+    done = memory.remember(talk, session="s")
+    assert (len(done.turns), done.known) == (15, 25)
+    assert len(said(memory, session="s")) == 41
+    assert memory.remember(talk, session="s").known == 40
+
+
 def test_a_message_is_known_by_its_id(memory: Memory) -> None:
     one, two = ({"role": "user", "content": "Yes.", "id": id} for id in ("a", "b"))
     memory.remember([one, two], session="s")

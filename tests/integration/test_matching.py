@@ -82,6 +82,7 @@ def test_a_lesson_that_is_out_of_use_says_why(by_words: Memory) -> None:
     by_words.lessons.retire(id, reason="wrong")
     reason = by_words.lessons.why_not(id, "A customer asks for a refund.")
     assert reason.startswith("it is retired: ")
+    assert by_words.lessons.why_not(id, "The ferry leaves.").startswith("it is retired: ")
 
 
 def test_an_unknown_lesson_is_refused(by_words: Memory) -> None:

@@ -67,3 +67,20 @@ def test_who_speaks_tells_the_same_words_apart() -> None:
     held = script(places("a", [1]))
     assert align(held, [place("assistant", "", "a", None, "")]) == [None]
     assert align(held, [place("user", "Ada", "a", None, "")]) == [None]
+
+
+LONG = "abcdefghijklmnopqrstuvwxyz"
+
+
+def test_a_call_that_was_cut_off_goes_on_behind_what_others_said_since() -> None:
+    other, later = "0123", LONG.upper()
+    held = LONG + other + later[:20] + other
+    assert fits(held, LONG + later) == [*range(26), *range(30, 50), *[None] * 6]
+
+
+def test_a_few_words_that_come_again_are_said_again() -> None:
+    assert fits("hello, goodbye", "hello?") == [None] * 6
+
+
+def test_the_same_word_many_times_over_is_there() -> None:
+    assert fits("a" * 300 + "b", "a" * 301) == [*range(300), None]
