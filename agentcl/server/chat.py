@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from agentcl.errors import InvalidInput, needs
 from agentcl.server.parts import Parts, Reading
+from agentcl.server.proxy.preparing import check_model
 from agentcl.server.settings import SoftServing
 from agentcl.store.conversations import Conversation, Turn
 from agentcl.store.records import ANY, SCOPE_FIELDS, Record, body
+from agentcl.text.endpoint import NO_KEY
 from agentcl.text.parsing import parsed_json
 from agentcl.text.visible import shortened
 from agentcl.wire.codec import to_json
@@ -51,7 +53,7 @@ Limit = Annotated[int, Query(ge=1, le=_MOST)]
 def add_to(app: FastAPI, parts: Parts) -> None:
     """Add what stands under `/v1/page/`: who is spoken with, and lists of what is stored, page by page."""
     router = APIRouter(prefix="/v1/page", tags=["page"])
-    upstream = Upstream(parts.settings.upstream)
+    upstream = Upstream(parts.settings.upstream, parts.settings.upstream_key)
 
     @router.get("/about", summary="What this server holds, and what this key opens")
     def about(access: Reading) -> dict[str, Any]:
@@ -67,12 +69,13 @@ def add_to(app: FastAPI, parts: Parts) -> None:
             "began": _began(access.memory),
             "encoder": "" if encoder is None else encoder.name,
             "has_model": bool(parts.settings.upstream),
-            "models": upstream.models(),
+            "models": [*filter(access.memory.adapters.allows, upstream.models())],
             "soft": _soft(parts.settings.soft),
         }
 
     @router.get("/model", summary="The fingerprint of the model, measured now")
     def model(access: Reading, name: str = "") -> dict[str, Any]:
+        check_model(name, access)
         return upstream.measured(name)
 
     @router.get("/records", summary="A page of records, newest change first")
@@ -123,10 +126,12 @@ class Upstream:
 
     Args:
         url: its address; empty for none.
+        key: for it; empty for none. One that is meant for others, as OPENAI_API_KEY may be, is not sent there.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, key: str = "") -> None:
         self._url = url.rstrip("/")
+        self._key = key or NO_KEY
         self._lock = threading.Lock()
         self._measured: dict[str, list[tuple[str, str]]] = {}  # by model: when, and the fingerprint
 
@@ -135,7 +140,9 @@ class Upstream:
         if not self._url:
             return []
         try:
-            answer = httpx.get(f"{self._url}/models", timeout=_LOOK_S).raise_for_status()
+            named = {"authorization": f"Bearer {self._key}"}
+            answer = httpx.get(f"{self._url}/models", timeout=_LOOK_S, headers=named)
+            answer.raise_for_status()
             return [str(one["id"]) for one in parsed_json(answer.content)["data"]]
         except (httpx.HTTPError, ValueError, TypeError, KeyError):
             return []
@@ -152,11 +159,15 @@ class Upstream:
             raise InvalidInput("this server has no model behind it; start it with --upstream URL")
         from agentcl.models.openai import OpenAIChat
 
-        with self._lock, OpenAIChat(name, base_url=self._url, retries=0) as model:
+        asked = OpenAIChat(name, base_url=self._url, api_key=self._key, retries=0)
+        with self._lock, asked as model:
+            fingerprint = model.fingerprint()
             at = datetime.now(UTC).isoformat(timespec="seconds")
-            measured = self._measured.setdefault(name, [])
-            measured.append((at, model.fingerprint()))
-            del measured[:-_KEPT]
+            measured = self._measured.pop(name, [])[1 - _KEPT :]
+            measured.append((at, fingerprint))
+            self._measured[name] = measured  # the last one of many names
+            if len(self._measured) > _KEPT:
+                del self._measured[next(iter(self._measured))]
         return {
             "model": name,
             "fingerprint": measured[-1][1],

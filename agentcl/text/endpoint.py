@@ -20,7 +20,7 @@ from agentcl.text.parsing import parsed_json
 if TYPE_CHECKING:
     from openai import APIStatusError, OpenAI
 
-_NO_KEY: Final = "none"  # local servers ask for no key, the client insists on one
+NO_KEY: Final = "none"  # local servers ask for no key, the client insists on one
 _SHOWN: Final = 300  # characters of what an endpoint says that an error repeats
 _ECHOES: Final = ("input", "ctx", "url")  # of a refusal: what was asked, not why it is refused
 _OF_A_KEY: Final = re.compile(r"(?i)auth|key|token|secret|cookie")  # in the name of a header
@@ -61,7 +61,7 @@ def open_client(
     check_address(base_url, feature)
     with needs(feature, "openai"):
         from openai import DefaultHttpxClient, OpenAI
-    key = (api_key or os.environ.get("OPENAI_API_KEY") or "").strip() or _NO_KEY
+    key = (api_key or os.environ.get("OPENAI_API_KEY") or "").strip() or NO_KEY
     for name, value in {"the API key": key, **(headers or {})}.items():
         if not _ONE_LINE.fullmatch(name + value):
             raise ConfigError(

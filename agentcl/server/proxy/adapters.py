@@ -90,7 +90,7 @@ class ServedModels:
 
     async def _asked(self, headers: Iterable[tuple[bytes, bytes]]) -> Mapping[str, str]:
         try:
-            listed = _listed(await _models(self._upstream, headers))
+            listed = _listed(*await _models(self._upstream, headers))
         except (ModelUnavailable, Refused):
             return {}
         self._loads = any(one.get("owned_by") == "vllm" for one in listed)
@@ -122,10 +122,10 @@ async def list_models(
     upstream: Upstream, access: Access, headers: Iterable[tuple[bytes, bytes]], query: bytes
 ) -> Response:
     """Return the server's list of models, without the adapters of others. Raises as `Upstream.ask` does."""
-    response = await _models(upstream, headers, query)
-    listed = _listed(response)
+    response, content = await _models(upstream, headers, query)
+    listed = _listed(response, content)
     if not listed:
-        return _passed(response, response.content)
+        return _passed(response, content)
 
     def allowed() -> list[Mapping[str, Any]]:
         adapters = access.memory.adapters
@@ -133,22 +133,28 @@ async def list_models(
 
     kept = await run_in_threadpool(allowed)
     if len(kept) == len(listed):
-        return _passed(response, response.content)
-    return _passed(response, json.dumps({**response.json(), "data": kept}).encode())
+        return _passed(response, content)
+    return _passed(response, json.dumps({**parsed_json(content), "data": kept}).encode())
 
 
 async def _models(
     upstream: Upstream, headers: Iterable[tuple[bytes, bytes]], query: bytes = b""
-) -> httpx.Response:
-    """Return the server's answer about its models, wholly read."""
+) -> tuple[httpx.Response, bytes]:
+    """Return the server's answer about its models, and all that it says."""
     response = await upstream.ask("GET", _MODELS, query, headers, b"")
+    content = bytearray()
     try:
-        await response.aread()
+        async for chunk in response.aiter_bytes():
+            content += chunk
+            if len(content) > _MOST:
+                raise ModelUnavailable(
+                    f"the model at {upstream.address} lists its models in more than {_MOST:,} bytes"
+                )
     except httpx.HTTPError as error:
         raise ModelUnavailable(f"the model at {upstream.address} broke off: {error}") from error
     finally:
         await response.aclose()
-    return response
+    return response, bytes(content)
 
 
 def _passed(response: httpx.Response, body: bytes) -> Response:
@@ -158,12 +164,12 @@ def _passed(response: httpx.Response, body: bytes) -> Response:
     return passed
 
 
-def _listed(response: httpx.Response) -> list[Mapping[str, Any]]:
+def _listed(response: httpx.Response, content: bytes) -> list[Mapping[str, Any]]:
     """Return the models of an answer; none if it is no list of models."""
-    if response.status_code != httpx.codes.OK or len(response.content) > _MOST:
+    if response.status_code != httpx.codes.OK:
         return []
     try:
-        told = parsed_json(response.content)
+        told = parsed_json(content)
     except ValueError:
         return []
     data = told.get("data") if isinstance(told, dict) else None

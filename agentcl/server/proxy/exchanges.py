@@ -129,7 +129,11 @@ class Exchanges:
         """Return an exchange of somebody's own. Raises NotFound."""
         with self._lock:
             found = self._held.get(id)
-        if found is None or any(found.scope.get(k) != v for k, v in access.scope.items()):
+        is_foreign = found is not None and (
+            any(found.scope.get(k) != v for k, v in access.scope.items())
+            or ("tenant" in found.scope and not access.has_tenants)
+        )
+        if found is None or is_foreign:
             raise NotFound(f"there is no exchange {id!r} of yours among the latest {_MOST}")
         return found
 

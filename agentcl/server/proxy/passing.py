@@ -13,6 +13,7 @@ from agentcl.server.proxy.assembling import Assembly, Nothing, assembly_of
 from agentcl.server.proxy.exchanges import Exchange
 from agentcl.server.proxy.softening import REFUSED
 from agentcl.server.proxy.upstream import Headers, Upstream, passed_back
+from agentcl.text.visible import visible
 
 with needs("the server", "serve"):
     import httpx
@@ -204,7 +205,8 @@ def told_in_headers(exchange: Exchange) -> Headers:
     if exchange.adapter:
         told["adapter"] = exchange.adapter
     if exchange.warning:
-        told["warning"] = exchange.warning.encode("ascii", "replace").decode()[:500]
+        warning = visible(" ".join(exchange.warning.split()))  # it may quote what an endpoint said
+        told["warning"] = warning.encode("ascii", "replace").decode()[:500]
     return [(f"x-agentcl-{name}".encode(), value.encode()) for name, value in told.items()]
 
 

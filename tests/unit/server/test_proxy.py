@@ -1,6 +1,7 @@
 """Bodies that are edited as text, and answers that are put together from chunks."""
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -10,8 +11,9 @@ from hypothesis import strategies as st
 from agentcl import InvalidInput
 from agentcl.server.proxy.assembling import assembly_of
 from agentcl.server.proxy.editing import Body, in_front
-from agentcl.server.proxy.exchanges import Prompts
+from agentcl.server.proxy.exchanges import Exchange, Prompts
 from agentcl.server.proxy.interfaces import Chat, Interface, Responses
+from agentcl.server.proxy.passing import told_in_headers
 from agentcl.server.proxy.upstream import steps_of
 
 LEAVES = (
@@ -199,3 +201,11 @@ def test_dots_are_found_however_they_are_written(path: str) -> None:
 def test_parts_of_a_path_are_read_as_the_most_lenient_server_would() -> None:
     assert steps_of("//Load_%6cora%255Fadapter;x/?y=1") == ["load_lora_adapter"]
     assert steps_of("a/b..c/...") == ["a", "b..c", "..."]
+
+
+def test_no_warning_breaks_the_headers_of_an_answer() -> None:
+    exchange = Exchange(
+        "x", datetime.now(UTC), warning="the endpoint said:\r\nset-cookie: a=1\0\x7f\x1b é \u202e"
+    )
+    told = dict(told_in_headers(exchange))[b"x-agentcl-warning"]
+    assert told == b"the endpoint said: set-cookie: a=1??? ? ?"

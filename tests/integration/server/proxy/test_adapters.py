@@ -183,12 +183,31 @@ def test_nobody_names_the_adapter_of_others_or_sees_it(memory: Memory, keys: Key
             f"models/{hers.name.replace('-', '%2d')}",
         ):
             assert client.get(f"/v1/{path}", headers={"x-agentcl-key": bob}).status_code == 404
+        measured = client.get(f"/v1/page/model?name={hers.name}", headers={"x-agentcl-key": bob})
+        assert measured.status_code == 404
+        about = client.get("/v1/page/about", headers={"x-agentcl-key": bob}).json()
+        assert about["models"] == [BASE, "other"]
         with_slash = client.get("/v1/models/", headers={"x-agentcl-key": bob})
         assert hers.name not in with_slash.text
         assert ask(client, hers.name, key=ada).status_code == 200
         memory.adapters.revoke(hers.name)
         assert ask(client, hers.name, key=ada).status_code == 404
     assert serving.asked == [hers.name]
+
+
+@pytest.mark.parametrize("form", ["object", "spaces"])
+def test_a_list_of_models_without_end_is_refused(memory: Memory, keys: Keys, form: str) -> None:
+    """One that is too long to be read would name the adapters of others."""
+    hers = stable(memory, user="ada")
+    listed = json.dumps(
+        {"data": [{"id": hers.name}], "x": "y" * 5_000_000 if form == "object" else ""}
+    )
+    raw = listed.encode() + b" " * 5_000_000
+    bob, _ = keys.add(scope={"user": "bob"})
+    with proxied(memory, Upstream([document(None, raw=raw)]), keys=keys) as client:
+        answer = client.get("/v1/models", headers={"x-agentcl-key": bob})
+    assert answer.status_code == 502
+    assert hers.name not in answer.text
 
 
 def test_no_spelling_of_a_body_hides_the_adapter_of_others(memory: Memory, keys: Keys) -> None:

@@ -233,6 +233,22 @@ def test_a_key_of_ours_never_goes_upstream(memory: Memory, keys: Keys) -> None:
     assert secret not in str(upstream.asked)
 
 
+@pytest.mark.parametrize("own", ["", "sk-server"])
+def test_a_key_for_others_does_not_go_to_the_models_server(
+    memory: Memory, monkeypatch: pytest.MonkeyPatch, own: str
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-of-the-encoder")
+    upstream = Upstream([document({"data": [{"id": "m"}]}), completion()])
+    with proxied(memory, upstream, upstream_key=own) as client:
+        assert client.get("/v1/page/about").json()["models"] == ["m"]
+        client.get("/v1/page/model?name=m")
+        client.post("/v1/chat/completions", json=ASK)
+    assert len(upstream.asked) > 2
+    assert "sk-of-the-encoder" not in str(upstream.asked)
+    sent = {asked.header("authorization") for asked in upstream.asked}
+    assert sent == ({"Bearer sk-server"} if own else {"Bearer none", None})
+
+
 LISTED = [
     ("GET", "files"), ("GET", "files/file-1/content"), ("POST", "files"), ("GET", "chat/completions"), ("GET", "batches"),
     ("POST", "batches"), ("GET", "fine_tuning/jobs"), ("DELETE", "models/ft-1"), ("GET", "vector_stores"), ("GET", "responses"),
@@ -313,6 +329,21 @@ def test_an_exchange_is_told_to_whom_it_belongs(memory: Memory, keys: Keys) -> N
         address = f"/v1/exchanges/{answer.headers['x-agentcl-exchange']}"
         assert client.get(address, headers={"x-agentcl-key": bob}).status_code == 404
         assert client.get(address, headers={"x-agentcl-key": ada}).status_code == 200
+
+
+def test_an_exchange_of_a_tenant_is_none_of_a_key_without_one(memory: Memory, keys: Keys) -> None:
+    ada, _ = keys.add(scope={"user": "ada"})
+    whole, _ = keys.add()
+    with proxied(memory, Upstream([completion()]), keys=keys) as client:
+        of_acme = {"x-agentcl-key": whole, "x-agentcl-tenant": "acme", "x-agentcl-user": "ada"}
+        answer = client.post("/v1/chat/completions", json=ASK, headers=of_acme)
+        address = f"/v1/exchanges/{answer.headers['x-agentcl-exchange']}"
+        told = client.get(address, headers={"x-agentcl-key": ada})
+        judged = client.post(
+            f"{address}/outcome", json={"thumb": "up"}, headers={"x-agentcl-key": ada}
+        )
+        assert (told.status_code, judged.status_code) == (404, 404)
+        assert client.get(address, headers=of_acme).status_code == 200
 
 
 def test_what_was_forgotten_is_told_of_no_more(memory: Memory) -> None:
