@@ -5,6 +5,8 @@ Every import counts, also one inside a function or for types only.
 
 import ast
 import re
+import shutil
+import subprocess
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from functools import cache
@@ -240,3 +242,18 @@ def test_what_internals_names_is_there() -> None:
     ours = [name for name in named if name.split("/")[0] in rooms]
     assert len(ours) > 50
     assert [name for name in ours if not (PACKAGE / name).exists()] == []
+
+
+@pytest.mark.skipif(
+    not (ROOT / ".git").exists() or shutil.which("git") is None, reason="needs a checkout, and git"
+)
+def test_no_memory_that_a_trial_left_lies_in_the_repository() -> None:
+    listed = subprocess.run(
+        ["git", "-c", "safe.directory=*", "ls-files", "-z"],
+        cwd=ROOT,
+        capture_output=True,
+        check=True,
+    )
+    files = listed.stdout.decode("utf-8").split("\0")
+    assert "README.md" in files
+    assert [name for name in files if name.endswith(".db") or not name.isprintable()] == []

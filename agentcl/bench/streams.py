@@ -12,6 +12,7 @@ from typing import Final
 from agentcl.bench.settings import EACH, Option, TaskSettings
 from agentcl.envs.base import Domain
 from agentcl.envs.domains.incidents.domain import IncidentDomain
+from agentcl.envs.requests import require_family
 from agentcl.envs.streams.builders import (
     Pools,
     adapt_stream,
@@ -52,6 +53,8 @@ def build_stream(settings: TaskSettings, domain: Domain, *, seed: int) -> TaskSt
     """
     if settings.file:
         return load_stream(Path(settings.file))
+    for family in settings.families:  # a domain of one's own may not look at the name
+        require_family(family, domain.families)
     name = domain.name
     given = settings.where or (default_where(domain, settings),)
     if settings.stream == "revisited" and len(given) == 1 and given[0]:

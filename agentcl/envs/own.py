@@ -55,10 +55,14 @@ def open_own(
         raise InvalidInput(
             f"{name!r} is a {type(kind).__name__}; name the class of the {what}, or a function that returns one"
         )
+    keywords = {**_taken(kind, given or {}), **(options or {})}
     try:
-        made = kind(**{**_taken(kind, given or {}), **(options or {})})
+        made = kind(**keywords)
     except (TypeError, AttributeError, ImportError) as error:
-        raise InvalidInput(f"{name!r} cannot be opened: {type(error).__name__}: {error}") from error
+        raise InvalidInput(
+            f"{name!r} cannot be opened: {type(error).__name__}: {error}; it is called with "
+            f"{', '.join(keywords) or 'nothing'}"
+        ) from error
     if missing := [part for part in parts if not hasattr(made, part)]:
         raise InvalidInput(
             f"{name!r} is no {what}: it has no {', '.join(missing)}; a {what} has {', '.join(parts)}"

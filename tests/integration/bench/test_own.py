@@ -15,6 +15,7 @@ from agentcl.errors import AgentclError, ConfigError, InvalidInput
 _MINE = """
 from agentcl.agents import Distilled
 from agentcl.envs import Act
+from agentcl.envs.domains.incidents.domain import IncidentDomain
 from agentcl.models import Usage
 
 class Agent:
@@ -49,6 +50,10 @@ class Teacher:
 class Half:
     def add(self, items):
         pass
+
+class Kitchen(IncidentDomain):
+    def tasks(self, split, *, family=None):  # of a family that it does not know it lists all
+        return super().tasks(split)
 
 number = 7
 
@@ -103,6 +108,8 @@ def test_ones_own_agent_memory_and_teacher_are_compared(tmp_path: Path) -> None:
         ({"agent": {"name": "mine_of_a_test:Half"}}, "is no agent: it has no act"),
         ({"agent": {"name": "mine_of_a_test:number"}}, "is a int; name the class of the agent"),
         ({"agent": {"name": "mine_of_a_test:broken"}}, "no such thing"),
+        ({"agent": {"name": "mine_of_a_test:Memory"}}, "'folder'; it is called with nothing"),
+        ({"tasks": {"domain": "mine_of_a_test:Kitchen", "families": ["bake"], "episodes": 2}}, "there is no family 'bake'; choose one of remedy"),
         ({"agent": {"name": "responder", "teacher": "mine_of_a_test:Half"}}, "is no teacher: it has no distil"),
         ({"agent": {"name": "responder", "teacher": "nobody"}}, "agent.teacher is agent or outcomes, or module:Class"),
         ({"agent": {"name": "mine_of_a_test:Agent"}}, "draws no lessons: it has no distil"),
