@@ -48,7 +48,7 @@ test-postgres: .venv/.full
 	STORE=postgres $(BIN)/python -m pytest -n 2 --dist worksteal tests/integration/test_memory.py tests/integration/test_transfer.py \
 		tests/integration/test_statements.py tests/integration/test_conversations.py tests/integration/test_facts.py \
 		tests/integration/test_episodes.py tests/integration/test_jobs.py tests/integration/test_scoped.py \
-		tests/integration/test_uris.py tests/integration/test_paging.py \
+		tests/integration/test_uris.py tests/integration/test_paging.py tests/integration/test_aliases.py \
 		tests/integration/guidance/test_whose.py tests/integration/guidance/test_episodes.py
 
 # Long jobs on a Ray cluster of several processes, in an environment of its own.

@@ -137,8 +137,8 @@ class Screen:
             self.line("nothing found")
         for number, hit in enumerate(recall, start=1):
             uri = from_here(hit.uri)
-            name = shorten(hit.title or uri or hit.document_id)
-            heading = styled(f"{number}. {name}", bold=True)
+            name = shorten(hit.title or uri)
+            heading = styled(f"{number}. {name}".rstrip(), bold=True)
             self._print(f"{heading}  {styled(hit.document_id, dim=True)}")
             self.line(f"   {shorten(hit.text)}")
             about = [hit.why(), f"recorded {hit.created_at:%Y-%m-%d %H:%M}"]

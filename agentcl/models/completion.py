@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from agentcl.models.base import Finish, TokenLogprob, ToolCall
-from agentcl.text.endpoint import OddAnswer
+from agentcl.text.endpoint import OddAnswer, refuse_error
 from agentcl.text.visible import paired
 
+_SAID: Final = ("detail", "message")  # where frameworks say what is wrong
+_SHOWN: Final = 300  # characters of that
 _THOUGHTS: Final = ("reasoning_content", "reasoning", "thinking")
 _FINISHES: Final[Mapping[object, Finish]] = {"stop": "stop", "length": "length"}
 
@@ -33,8 +35,11 @@ def read_completion(answer: Mapping[str, Any]) -> Completion:
     """Return what an answer holds. Raises OddAnswer if there is no message in it."""
     choices = answer.get("choices")
     if not isinstance(choices, list) or not choices:
-        raise OddAnswer("it answered without any choice")
+        said = next((answer[name] for name in _SAID if isinstance(answer.get(name), str)), "")
+        raise OddAnswer(f"it answered without any choice{said and f': {said[:_SHOWN]}'}")
     choice = choices[0]
+    if isinstance(choice, Mapping):
+        refuse_error(choice)
     message = choice.get("message") if isinstance(choice, Mapping) else None
     if not isinstance(message, Mapping):
         raise OddAnswer("it answered with a choice that holds no message")
@@ -66,9 +71,14 @@ def as_chat(answer: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def piece_of(event: object) -> str:
-    """Return what an event of a stream adds to the answer, perhaps half a character; empty for the many that add nothing."""
+    """Return what an event of a stream adds to the answer, perhaps half a character; empty for the many that add nothing.
+
+    Raises OddAnswer if it tells an error.
+    """
     choices = event.get("choices") if isinstance(event, Mapping) else None
     choice = choices[0] if isinstance(choices, list) and choices else None
+    if isinstance(choice, Mapping):
+        refuse_error(choice)
     delta = choice.get("delta") if isinstance(choice, Mapping) else None
     if not isinstance(delta, Mapping):
         return ""

@@ -167,10 +167,15 @@ def _object(client: OpenAI, text: str) -> dict[str, Any]:
         raise OddAnswer(f"it answered with {_shown(text)} in place of JSON") from error
     if not isinstance(answer, dict):
         raise OddAnswer(f"it answered with {_shown(text)} in place of an object")
-    if problem := answer.get("error"):
+    refuse_error(answer)
+    return answer
+
+
+def refuse_error(part: Mapping[str, Any]) -> None:
+    """Refuse an answer, or a choice of one, that tells an error though its status is 200. Raises OddAnswer."""
+    if problem := part.get("error"):
         said = problem.get("message") if isinstance(problem, dict) else problem
         raise OddAnswer(f"it answered with an error: {_shown(str(said or problem))}")
-    return answer
 
 
 def refusal_of(error: APIStatusError) -> str:

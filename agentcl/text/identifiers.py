@@ -59,9 +59,9 @@ _DIGIT: Final = re.compile(r"\d")
 _SIGN_BEFORE: Final = re.compile(rf"[{_SIGNS}][^\W_]")
 _SIGN_AFTER: Final = re.compile(rf"[^\W_][{_SIGNS}]")
 _KEBAB: Final = re.compile(r"[a-z]+(?:-[a-z]+){2,}")
-# Words all the same: 4-cylinder, 19th-century, mid-1970s, 4-5, 2014-15.
+# Words all the same: 4-cylinder, 19th-century, mid-1970s, 2014-15. A score, as 2-1, is none.
 _NUMBERED_WORD: Final = re.compile(
-    r"\d+[a-z]*-[A-Za-z][a-z]+|[A-Za-z][a-z]+-\d{4}s?|\d\d?-\d\d?|\d{4}-(?:\d\d|\d{4})"
+    r"\d+[a-z]*-[A-Za-z][a-z]+|[A-Za-z][a-z]+-\d{4}s?|\d{4}-(?:\d\d|\d{4})"
 )
 
 
@@ -134,6 +134,8 @@ def _plain(word: str) -> str:
 
 
 def _is_telling(run: str) -> bool:
+    if len(run) >= _LEAST_DIGITS and run.isdigit():
+        return True
     if _TELLING.search(run) or _has_signs_and_digits(run):
         return _NUMBERED_WORD.fullmatch(run) is None
     return bool(_KEBAB.fullmatch(run)) and FUNCTION_WORDS.isdisjoint(run.split("-"))

@@ -45,6 +45,11 @@ def test_a_memory_is_no_document_of_the_folder_that_it_lies_in(
         assert [one["path"] for one in told["skipped_files"]] == ["odd.xyz"]
 
 
+def test_an_id_is_printed_once_where_a_hit_has_no_name(run: Any) -> None:
+    (id,) = as_json(run("add", "-", "--json", input="The tide mill grinds at night."))["ids"]
+    assert run("search", "mill").stdout.splitlines()[0] == f"1.  {id}"
+
+
 def test_the_main_path_from_files_to_forgetting(run: Any, tmp_path: Path) -> None:
     notes = tmp_path / "notes"
     notes.mkdir()

@@ -24,6 +24,7 @@ _COLUMNS: Final = (
     "baseline", "seed", "number", "task", "family", "phase", "episode_seed", "score", "raw", "is_success",
     "end", "memory_tokens", "wall_s",
 )  # fmt: skip
+_FORMULA: Final = "=+-@"
 
 
 def write_report(folder: RunFolder, *, prices: Prices | None = None) -> list[Path]:
@@ -95,12 +96,18 @@ def episode_table(folder: RunFolder) -> str:
     measured = sorted({name for row in rows for name in row.measures})
     written = io.StringIO()
     table = csv.writer(written, lineterminator="\n")
-    table.writerow([*_COLUMNS, "steps", "tokens", *measured])
+    table.writerow([*_COLUMNS, "steps", "tokens", *map(_cell, measured)])
     for row in rows:
         values = [getattr(row, name) for name in _COLUMNS]
         found = [row.measures.get(name) for name in measured]
-        table.writerow([*values, len(row.steps), row.tokens, *found])
+        table.writerow([*map(_cell, values), len(row.steps), row.tokens, *found])
     return written.getvalue()
+
+
+def _cell(value: object) -> object:
+    """Return a value for a spreadsheet, which takes a text that begins like a formula for one, and runs it."""
+    is_formula = isinstance(value, str) and value.lstrip()[:1] in {*_FORMULA}
+    return f"'{value}" if is_formula else value
 
 
 def chart_files(summary: Summary) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import re
 import xml.etree.ElementTree as ET
@@ -128,6 +129,20 @@ def test_hostile_texts_are_shown_and_never_markup(tmp_path: Path) -> None:
     assert "{{ 7 * 7 }}" in page.get_text()
     assert "<script" not in markdown.read_text("utf-8")
     assert "<img" not in markdown.read_text("utf-8")
+
+
+@pytest.mark.parametrize("begins", ["=", "+", "-", "@", "\t=", "\r=", "  ="])
+def test_no_cell_of_the_table_is_a_formula_for_a_spreadsheet(tmp_path: Path, begins: str) -> None:
+    hostile = f'{begins}HYPERLINK("http://evil.example","x")'
+    row = ResultRow(0, "none", 0, hostile, hostile, hostile, 1, -0.5, is_success=True, end=hostile,
+              measures={hostile: -1.0})  # fmt: skip
+    (table,) = (
+        file for file in write_report(folder_of(tmp_path / "run", [row])) if file.suffix == ".csv"
+    )
+    with table.open(newline="", encoding="utf-8") as file:
+        cells = [cell for line in csv.reader(file) for cell in line]
+    assert sum(cell == "'" + hostile for cell in cells) == 5
+    assert [cell for cell in cells if cell.strip()[:1] in {*"=+-@"}] == ["-0.5", "-1.0"]
 
 
 def test_a_text_of_5_mb_is_cut_and_the_page_says_so(tmp_path: Path) -> None:

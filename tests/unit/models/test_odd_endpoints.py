@@ -328,6 +328,9 @@ ODD: dict[str, object] = {
     "message of text": {**COMPLETION, "choices": [{"message": "at seven"}]},
     "error object": {"error": {"message": "overloaded", "code": 503}},
     "error text": {"error": "overloaded"},
+    "error of a choice": {
+        "choices": [{"error": {"message": "overloaded"}, "message": {"content": ""}}]
+    },
     "html": "<html>login</html>",
     "json string": '"ok"',
     "json list": "[]",
@@ -439,7 +442,22 @@ def test_a_character_that_was_cut_in_two_is_one_again(
         memory.remember([{"role": "assistant", "content": streamed}], session="s")
 
 
-@pytest.mark.parametrize("last", [{"error": {"message": "boom"}}, {"error": "boom"}, "{not json"])
+def test_what_is_wrong_is_told_where_there_is_no_choice(serve: Serve) -> None:
+    for name in ("detail", "message"):
+        server = serve(lambda body: (200, {}, {name: "no such deployment"}))  # noqa: B023  # called here
+        with pytest.raises(RequestRefused, match="without any choice: no such deployment"):
+            chat(server).chat(ASK)
+
+
+@pytest.mark.parametrize(
+    "last",
+    [
+        {"error": {"message": "boom"}},
+        {"error": "boom"},
+        "{not json",
+        {"choices": [{"error": {"message": "boom"}, "delta": {"content": ""}}]},
+    ],
+)
 def test_a_stream_that_breaks_is_an_error_of_ours(serve: Serve, last: object) -> None:
     model = chat(serve(lambda body: (200, {}, [piece("at "), last])))
     with pytest.raises(ModelUnavailable):

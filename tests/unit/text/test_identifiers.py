@@ -78,10 +78,21 @@ def test_words_of_a_question_are_no_identifiers(question: str) -> None:
     assert Identifiers(question).compounds() == []
 
 
-@pytest.mark.parametrize("alone", ["1203", "dry-run", "2014-15", " 4-5 ", "A002 B005"])
+@pytest.mark.parametrize("alone", ["1203", "dry-run", "2014-15", "A002 B005"])
 def test_what_is_asked_for_alone_is_looked_up_as_it_stands(alone: str) -> None:
     assert alike(alone, f"It was {alone} again.") == 1
     assert Identifiers(f"{alone} again?").asked_keys() == ()
+
+
+@pytest.mark.parametrize(
+    ("asked", "held", "other"),
+    [("2-1", "2-1", "1-2"), ("9783161484100", "978-3-16-148410-0", "978-3-16-148401-0")],
+)
+def test_scores_and_long_numbers_are_looked_up_in_a_sentence_too(
+    asked: str, held: str, other: str
+) -> None:
+    question = f"What do we know of {asked}, and since when?"
+    assert alike(question, f"It was {held}.") > alike(question, f"It was {other}.")
 
 
 def test_names_of_code_are_found_by_their_parts_and_without_their_joints() -> None:
