@@ -42,6 +42,7 @@ USERS: Final = 200
 HOSTILE: Final = 20
 EPISODES: Final = 5_000
 TIMED: Final = 1_500  # episodes of which times are compared
+ROUNDS: Final = 7  # of both, in turns; of each verb's p50 the lowest counts
 THINGS: Final = ("queue", "cache", "disk", "index", "socket", "lock", "shard", "proxy")
 ACTIONS: Final = ("drain it", "flush it", "mount it", "rebuild it", "reopen it")
 # By name: whether what was learned is shared, and by how many users.
@@ -265,7 +266,7 @@ def timed(old: Path, episodes: int) -> Mapping[str, Mapping[str, float]]:
 def compared(old: Path, episodes: int) -> Mapping[str, Mapping[str, float]]:
     """Return times of an older agentcl and of this one, played in turns."""
     times: dict[str, list[Mapping[str, float]]] = {"before": [], "now": []}
-    for _ in range(3):
+    for _ in range(ROUNDS):
         for name, folder in (("before", old), ("now", Path(__file__).parent.parent)):
             found = subprocess.run(
                 [sys.executable, __file__, "--times", "--episodes", str(episodes)],

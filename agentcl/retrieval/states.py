@@ -20,8 +20,8 @@ class IndexState:
 
 
 def state_of(index: Index, last: int) -> IndexState:
-    """Return how an index stands, where the journal ends at `last`."""
+    """Return how an index stands, where the journal ended at `last`; others may have written and applied more since."""
     mark = index.watermark()
     memory, disk = index.sizes() if isinstance(index, Sized) else (0, 0)
     notes = tuple(index.tell(last)) if isinstance(index, Telling) else ()
-    return IndexState(index.name, mark, last - mark, memory, disk, notes)
+    return IndexState(index.name, mark, max(0, last - mark), memory, disk, notes)
