@@ -15,6 +15,7 @@ from agentcl.cli.options import DOMAIN_OPTIONS, command, domain_options
 from agentcl.cli.screen import Screen
 from agentcl.envs.base import Bounded, Split
 from agentcl.envs.registry import domain_names, open_domain
+from agentcl.envs.requests import require_family
 from agentcl.errors import AgentclError
 
 
@@ -96,6 +97,8 @@ def play(
     opened = open_domain(domain, domain_options(options))
     oracle = opened.oracle()
     chosen = policies_of(names or ("null", "random", *(["oracle"] if oracle else [])), oracle)
+    if family:  # a domain of one's own may not look at the name
+        require_family(family, opened.families)
     tasks = list(islice(opened.tasks(split, family=family), episodes))
     rows: list[dict[str, Any]] = []
     environment = opened.make()

@@ -52,6 +52,8 @@ class Half:
         pass
 
 class Kitchen(IncidentDomain):
+    bounds = None
+
     def tasks(self, split, *, family=None):  # of a family that it does not know it lists all
         return super().tasks(split)
 
@@ -152,3 +154,10 @@ def test_the_command_takes_them(tmp_path: Path) -> None:
     )
     assert wrong.exit_code == 1
     assert "plays tasks" in wrong.output
+
+
+def test_a_family_that_ones_own_domain_does_not_name_is_not_played() -> None:
+    asked = ["envs", "play", "mine_of_a_test:Kitchen", "--family", "bake", "-n", "1"]
+    played = CliRunner().invoke(main, asked)
+    assert played.exit_code == 1
+    assert "there is no family 'bake'; choose one of remedy" in played.stderr
