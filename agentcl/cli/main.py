@@ -50,6 +50,10 @@ _COMMANDS: Final = {  # where each is, and the first line of its help
         "Fetch a language model, serve one, or find out what one can do.",
     ),
     "practise": ("agentcl.cli.practise:practise", "Let an agent play where it learns most."),
+    "profile": (
+        "agentcl.cli.statements:profile",
+        "Print what holds about somebody, as a block for a prompt.",
+    ),
     "reembed": ("agentcl.cli.store:reembed", "Replace all vectors by another encoder's."),
     "reindex": ("agentcl.cli.store:reindex", "Build every index anew from the journal."),
     "remember": ("agentcl.cli.remember:remember", "Remember the messages of a conversation."),

@@ -181,10 +181,13 @@ def profile(
     budget = check_count(budget_tokens, "budget_tokens", least=0)
     count = count_tokens or estimate_tokens
     block = ContextBlock(Session(), budget, count)
-    block.fill(ContextSearch(opened, owner.view(), ()).profile(), budget)
+    items = list(ContextSearch(opened, owner.view(), ()).profile())
+    block.fill(items, budget)
     added = "".join(block.lines)
     text = BEGINNING + added if added else ""
-    return Context(text, text, tuple(block.shown), count(text) if text else 0, 1.0, True)
+    left_out = sum(not block.has(item) for item in items)
+    tokens = count(text) if text else 0
+    return Context(text, text, tuple(block.shown), tokens, 1.0, True, left_out=left_out)
 
 
 def _shows_what_is_gone(opened: Opened, session: Session) -> bool:

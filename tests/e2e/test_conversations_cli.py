@@ -155,3 +155,18 @@ def test_a_session_of_nobody_is_named_too_and_one_of_several_is_told(
     assert "user=bo" in told.stderr
     own = json.loads(run("show", "s", "--session", "s", "--json").stdout)["record"]
     assert own["scope"]["user"] == "ada"
+
+
+def test_a_profile_says_what_holds_and_what_had_no_room(run: Run, chat: str) -> None:
+    run("remember", chat, "--session", "s")
+    assert "`agentcl digest`" in run("profile").stdout
+    run("digest")
+    said = run("profile").stdout
+    assert "Bergen" in said
+    assert "Oslo" not in said
+    told = json.loads(run("profile", "--json").stdout)
+    assert told["text"] == said
+    assert (len(told["shown"]), told["left_out"]) == (1, 0)
+    none = run("profile", "--budget", "5")
+    assert none.stdout == "nothing that holds has room\n"
+    assert "raise --budget" in none.stderr

@@ -359,7 +359,9 @@ def test_a_profile_tells_what_holds_of_the_user(memory: Memory) -> None:
     profile = memory.profile(user="ada")
     assert [one.text for one in profile.shown] == [told, "The user lives in Rome."]
     assert profile.tokens <= 300
-    assert memory.profile(budget_tokens=0, user="ada").text == ""
+    assert profile.left_out == 0
+    nothing = memory.profile(budget_tokens=0, user="ada")
+    assert (nothing.text, nothing.left_out) == ("", 2)
     assert memory.profile(user="bob").text == ""
 
 
