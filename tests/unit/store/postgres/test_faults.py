@@ -188,8 +188,8 @@ def test_who_waits_too_long_for_the_turn_is_told(opened: Opener) -> None:
 def test_waiting_for_the_turn_is_no_statement_that_takes_too_long(
     cluster: "Cluster", schema: str, opened: Opener, tmp_path: Path
 ) -> None:
-    url = cluster.url(schema=schema, options="-c statement_timeout=50ms")
-    with closing(PostgresStore(parse(url), tmp_path, busy_timeout_s=0.5)) as hasty:
+    url = cluster.url(schema=schema, options="-c statement_timeout=2s")
+    with closing(PostgresStore(parse(url), tmp_path, busy_timeout_s=3.0)) as hasty:
         with opened().writing(), pytest.raises(StoreBusy, match="busy_timeout_s"), hasty.writing():
             pass
         with pytest.raises(StoreBusy, match="time-out"), hasty.writing():
