@@ -42,9 +42,11 @@ def meant_action(said: str, actions: Iterable[str] | None) -> str | None:
 def listed_actions(said: str, actions: Iterable[str]) -> list[str]:
     """Return the actions that an answer says one after the other, as they stand in a prompt: "drain it; restart it; ..."."""
     offered = {_bare(action): action for action in actions}
-    parts = [_bare(part) for part in said.partition("\n")[0].split(";")]
-    found = dict.fromkeys(offered[part] for part in parts if part in offered)
-    return [*found] if len(parts) > 1 else []
+    line = said.partition("\n")[0]
+    if ";" not in line or _bare(line) in offered:  # as that of a statement in SQL
+        return []
+    parts = map(_bare, line.split(";"))
+    return [*dict.fromkeys(offered[part] for part in parts if part in offered)]
 
 
 def nearest_action(said: str, actions: Sequence[str]) -> str | None:

@@ -163,9 +163,7 @@ class Student:
         is_enough: Callable[[str], object] = lambda said: False,
     ) -> Reply:
         messages = conversation(instructions, prompt, demonstrations)
-        return ask_text(
-            model, messages, sampling=self._sampling, is_enough=lambda said: bool(is_enough(said))
-        )
+        return ask_text(model, messages, sampling=self._sampling, is_enough=is_enough)
 
     def _listed(
         self, said: str, *, prompt: Prompt, situation: Situation, offered: Sequence[str] | None
@@ -177,7 +175,7 @@ class Student:
         listed = listed_actions(unescape(final_answer(said), seen_in=prompt), actions)
         told = situation.guidance
         named = [one for one in listed if any(is_named(one, text, actions) for text in told)]
-        return next(iter([*named, *listed]), "")
+        return next(iter(named or listed), "")
 
     def _prompt(
         self, form: Form, situation: Situation, offered: Sequence[str] | None, sub_goal: str

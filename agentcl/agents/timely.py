@@ -25,17 +25,11 @@ class _Need:
     """A lesson that something has to come before an action."""
 
     text: str
+    said: str  # how it is told: of the very action, where it is seen to be about it
     lesson: Lesson
-    action: str  # which it comes before, if that is offered; else empty
     about: frozenset[str]  # words that say of what the action is, beside its own
     is_known: bool  # all of these were seen
     is_done: bool  # what has to come first
-
-    @property
-    def said(self) -> str:
-        """How it is told: of the very action, where it is seen to be about it."""
-        is_due = self.action and self.is_known
-        return f"Before you {self.action}, {self.lesson.what}." if is_due else self.text
 
 
 def timely(
@@ -57,7 +51,8 @@ def timely(
     """
     read = [(text, read_sentence(text)) for text in guidance]
     needs = _needs(read, first, history, actions)
-    due = {need.text: need for action, some in needs.items() for need in _due(action, some)}
+    due_before = {action: _due(action, some) for action, some in needs.items()}
+    due = {need.text: need for some in due_before.values() for need in some}
     joined: set[str] = set()
     told: dict[str, str] = {}
     for text, lesson in read:
@@ -79,7 +74,7 @@ def timely(
         for action, some in needs.items()
         if action in hopeful
         and any(need.is_done and need.is_known for need in some)
-        and not _due(action, some)
+        and not due_before[action]
         and not any(names(what, action) for what in spoken_of)
     ]
     return tuple(dict.fromkeys(said))
@@ -110,11 +105,11 @@ def _needs(
         if lesson is None or lesson.claim != "needs":
             continue
         action = _aim(lesson.when, actions)
-        about = frozenset(content(lesson.when)).difference(content(action)) if action else ()
+        about = frozenset(content(lesson.when)).difference(content(action))
+        is_known = bool(action) and seen.issuperset(about)
+        said = f"Before you {action}, {lesson.what}." if is_known else text
         is_done = any(_is_meant(lesson.what, one, actions) for one in done)
-        needs[action].append(
-            _Need(text, lesson, action, frozenset(about), seen.issuperset(about), is_done)
-        )
+        needs[action].append(_Need(text, said, lesson, about, is_known, is_done))
     return needs
 
 

@@ -134,7 +134,7 @@ def profile(screen: Screen, memory: Memory, budget: int, scope: dict[str, Any]) 
     )
     screen.answer(value, found.text.rstrip() or nothing)
     if found.left_out and not screen.as_json:
-        screen.note(f"{found.left_out} more had no room; raise --budget")
+        screen.note(f"{found.left_out} had no room; raise --budget")
 
 
 @click.group(invoke_without_command=True)

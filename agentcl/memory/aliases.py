@@ -41,18 +41,16 @@ class Aliases:
         Raises:
             InvalidInput: if a name is none, or both are the same already.
         """
-        owner = self._bound.owner(scope)
+        owner, key = self._bound.owner(scope), check_alias(name, other)
         one = Alias(
             id="",
             scope=owner,
-            key=check_alias(name, other),
+            key=key,
             name=" ".join(name.split()),
             other=" ".join(other.split()),
         )
         with self._opened.journal.writing() as writing:
-            held = self._opened.journal.find(
-                kind=Alias.kind, scope=owner, key=alias_key(name, other)
-            )
+            held = self._opened.journal.find(kind=Alias.kind, scope=owner, key=key)
             stored = writing.create(one) if held is None else held
         assert isinstance(stored, Alias)
         return stored
@@ -92,8 +90,7 @@ class Aliases:
         Raises:
             NotFound: if nobody said so in exactly this scope.
         """
-        owner = self._bound.owner(scope)
-        key = check_alias(name, other)
+        owner, key = self._bound.owner(scope), check_alias(name, other)
         with self._opened.journal.writing() as writing:
             held = self._opened.journal.find(kind=Alias.kind, scope=owner, key=key)
             if held is None:

@@ -82,7 +82,8 @@ def sync(
             if uri in added or (before == uri and held[uri].is_seen):
                 continue
             if before:
-                held.setdefault(before, _Held("", b"")).is_seen = True
+                if before in held:  # what moved into the folder was not held in it
+                    held[before].is_seen = True
                 document = opened.journal.find(kind=Document.kind, scope=owner, key=before)
                 if before == uri and document is not None and _says_the_same(document, source):
                     plan.unchanged += 1
@@ -111,8 +112,8 @@ def sync(
             except (
                 Duplicate
             ):  # its new name has a document already: this one is gone like any other
-                # What lies elsewhere is not this folder's to withdraw.
-                held[before].is_seen = not held[before].id
+                if before in held:
+                    held[before].is_seen = False
         return False
 
     if dry_run:

@@ -29,7 +29,7 @@ def ask_text(
     messages: Sequence[Message],
     *,
     sampling: Sampling = GREEDY,
-    is_enough: Callable[[str], bool] = lambda said: False,
+    is_enough: Callable[[str], object] = lambda said: False,
 ) -> Reply:
     """Return an answer in words, whose `text` is without its thoughts; at most two calls.
 

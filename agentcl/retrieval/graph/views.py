@@ -59,9 +59,8 @@ class Views:
 
     def drop_joined(self) -> None:
         """Let go of views in which some names are one: they hold these names."""
-        for held in (self._now, self._past):
-            for key in [key for key, view in held.items() if view.same]:
-                del held[key]  # type: ignore[arg-type]  # a key of the one that it came from
+        self._now = OrderedDict((key, one) for key, one in self._now.items() if not one.same)
+        self._past = {key: one for key, one in self._past.items() if not one.same}
 
     def refresh(self, ids: Iterable[str]) -> None:
         """Bring the graphs of now up to date with what passages name now."""

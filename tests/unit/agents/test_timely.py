@@ -177,6 +177,12 @@ class _CutOff(ScriptedModel):
         return replace(reply, finish="length")
 
 
+def test_an_action_that_holds_a_semicolon_is_no_list() -> None:
+    asked = ("SELECT 1", "SELECT 1; SELECT 2")
+    student = Student(ScriptedModel(lambda _: f"Action: {asked[1]}"), form="shown")
+    assert student.act(Situation("g", SEEN, offered=asked)).action == asked[1]
+
+
 def test_a_list_that_is_cut_off_is_asked_once() -> None:
     model = _CutOff(lambda _: "Action: flush Tavon; drain Tavon; pau")
     act = Student(model, form="shown").act(
