@@ -13,7 +13,7 @@ from contextlib import suppress
 from typing import Final
 
 _ARTICLE: Final = r"(?:the|an?|this|that|our|your|my|their|its)"
-_SENTENCE: Final = re.compile(r"(?<=[.!?;])\s+|\n+")
+_SENTENCE: Final = re.compile(r"""(?:(?<=[.!?;])|(?<=[.!?]["'\u201d\u2019]))\s+|\n+""")
 _FIELD: Final = re.compile(r"""(?<![\w.-])[\w.-]+=(?:"([^"]*)"|'([^']*)'|\S+)""")
 _BEFORE: Final = re.compile(
     r"(?:[-*>\u2022|]{1,8}|\(?\d{1,3}[.)]|<\d{1,8}>|\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d)?(?:\.\d+)?Z?)?|\d\d:\d\d(?::\d\d)?"

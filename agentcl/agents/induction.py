@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from math import comb
 from typing import Final
 
 from agentcl.text.terms import terms
@@ -61,16 +62,18 @@ def parts(clause: str) -> list[str]:
 
 def count(trials: Iterable[Tried], action: str, known: Iterable[str]) -> Found:
     """Return how an action fared where all of some clauses were known."""
-    needed = {_key(one) for one in known}
+    needed = {key_of(one) for one in known}
     fared = [
         one.is_reached
         for one in trials
-        if one.action == action and needed <= {_key(said) for said in one.known}
+        if one.action == action and needed <= {key_of(said) for said in one.known}
     ]
     return Found(sum(fared), len(fared) - sum(fared))
 
 
-def conditions(trials: Sequence[Tried], trial: Tried) -> Iterator[tuple[str, ...]]:
+def conditions(
+    trials: Sequence[Tried], trial: Tried, *, chance: float = 1.0
+) -> Iterator[tuple[str, ...]]:
     """Yield the clauses of one successful trial under which its action reaches the goal, the surest first.
 
     Nothing is drawn of an action that never failed, or that reached the goal only once. How sure is Laplace's estimate of the share
@@ -78,20 +81,29 @@ def conditions(trials: Sequence[Tried], trial: Tried) -> Iterator[tuple[str, ...
     that are as sure, the shortest comes first.
     """
     alike = [one for one in trials if one.action == trial.action]
-    known = [({_key(said) for said in one.known}, one.is_reached) for one in alike]
+    known = [({key_of(said) for said in one.known}, one.is_reached) for one in alike]
     reached = sum(one.is_reached for one in alike)
     if reached < _LEAST or reached == len(alike):
         return
-    said = list({_key(one): one for one in trial.known[:_MOST_CLAUSES]}.values())
+    said = list({key_of(one): one for one in trial.known[:_MOST_CLAUSES]}.values())
     found = []
     for size in (1, 2):
         for clauses in combinations(said, size):
-            keys = {_key(one) for one in clauses}
+            keys = {key_of(one) for one in clauses}
             held = [is_reached for have, is_reached in known if keys <= have]
             sure = (sum(held) + 1) / (len(held) + 2)
-            if sum(held) >= _LEAST and sure >= _SURE and sure > reached / len(alike):
+            is_surer = sum(held) >= _LEAST and sure >= _SURE and sure > reached / len(alike)
+            if is_surer and by_chance(sum(held), len(held), reached, len(alike)) <= chance:
                 found.append((-sure, size, clauses))
     yield from (clauses for *_, clauses in sorted(found, key=lambda one: one[:2]))
+
+
+def by_chance(hits: int, drawn: int, good: int, every: int) -> float:
+    """Return how likely so many hits or more are among some that are drawn of all, of which so many are good."""
+    ways = sum(
+        comb(good, one) * comb(every - good, drawn - one) for one in range(hits, min(good, drawn) + 1)
+    )
+    return ways / comb(every, drawn)
 
 
 def with_clauses(action: str, clauses: Iterable[str]) -> str:
@@ -114,5 +126,6 @@ def _is_saying(word: str) -> bool:
     return word in _SAYS or (is_ending and word.isalpha() and word.islower())
 
 
-def _key(clause: str) -> str:
+def key_of(clause: str) -> str:
+    """Return what clauses have in common that say the same in other forms of their words."""
     return " ".join(terms(clause))

@@ -7,7 +7,7 @@ holds beyond its episode is for evidence to say, as with any other teacher.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
@@ -22,6 +22,7 @@ from agentcl.agents.clauses import (
     sentences,
     with_kinds,
 )
+from agentcl.agents.hindsight import Attempt, Done, Hindsight
 from agentcl.agents.induction import Tried, conditions, count, parts, with_clauses
 from agentcl.agents.teacher import Distilled, Edited, Editor
 from agentcl.agents.transcript import Transcript
@@ -84,10 +85,13 @@ class OutcomeTeacher:
         Raises:
             ModelUnavailable: if the editor cannot be asked.
         """
+        attempts = Hindsight([*(map(_attempt, earlier)), here := _attempt(transcript)])
+        write = _Writer(transcript, attempts.is_common)
+        shown = [*_shown(transcript, write), *(_contrasted(transcript, contrast) if contrast else ())]
         told = [
             *_induced(transcript, earlier),
-            *(one for one in _shown(transcript) if not _is_beaten(one, earlier)),
-            *(_contrasted(transcript, contrast) if contrast else ()),
+            *_on_the_way(attempts, here),
+            *(one for one in shown if not _is_beaten(one, earlier) and not attempts.is_told(one)),
         ]
         lessons: dict[Lesson, None] = {}
         useless = 0
@@ -127,10 +131,9 @@ class _Step:
     came: Effect | Literal["goal"]
 
 
-def _shown(transcript: Transcript) -> Iterator[Lesson]:
+def _shown(transcript: Transcript, write: _Writer) -> Iterator[Lesson]:
     """Yield what one episode shows, the most telling first."""
     steps = _steps(transcript)
-    write = _Writer(transcript)
     if steps and steps[-1].came == "goal":
         yield from write.lesson(steps[-1], "do")
         yield from _needed(steps, write)
@@ -165,6 +168,36 @@ def _induced(transcript: Transcript, earlier: Sequence[Transcript]) -> Iterator[
         for told in islice(conditions(led, before), 1):
             acting = _Writer(transcript).said(transcript.steps[-1][0], "a")
             yield Lesson(f"you {with_clauses(acting, sorted(told))}", "needs", before.action)
+
+
+def _on_the_way(attempts: Hindsight, here: Attempt) -> Iterator[Lesson]:
+    """Yield what reached the states that an attempt reached on its way, and what shows that it will."""
+    ways = [*attempts.ways(here)]
+    for way in ways:
+        if not way.enables:
+            yield Lesson(" and ".join(way.condition), "do", way.action)
+            continue
+        yield Lesson(f"you {with_clauses(way.enables, way.condition)}", "needs", way.action)
+        if way.shown_by:
+            yield Lesson(f"you {way.enables}", "needs", way.shown_by)
+    for acting, looking in () if ways else attempts.unclear(here):
+        yield Lesson(f"you {acting}", "needs", looking)
+
+
+@lru_cache(maxsize=1_024)
+def _attempt(transcript: Transcript) -> Attempt:
+    """Return an attempt in the words of lessons."""
+    write, names = _Writer(transcript), _names(transcript)
+    done = [
+        Done(
+            write.said(step.action),
+            write.said(step.action, "a"),
+            step.came,
+            write.known(outcome, names),
+        )
+        for step, (_, outcome) in zip(_steps(transcript), transcript.steps, strict=True)
+    ]
+    return Attempt(write.known(transcript.first, names), tuple(done))
 
 
 def _before_last(transcript: Transcript) -> Tried | None:
@@ -299,7 +332,10 @@ def _names(transcript: Transcript) -> set[str]:
 class _Writer:
     """Writes lessons of one episode, with its names as what they are names of."""
 
-    def __init__(self, transcript: Transcript) -> None:
+    def __init__(
+        self, transcript: Transcript, is_common: Callable[[str], bool] = lambda clause: False
+    ) -> None:
+        self._is_common = is_common  # whether other attempts told a clause, too
         texts = [transcript.goal, transcript.first]
         texts += [text for step in transcript.steps for text in step]
         named = _names(transcript)
@@ -343,8 +379,9 @@ class _Writer:
         about = [one for one in short if any(_is_in(name, one) for name in acted)] or short
         if not about:
             return ""
+        common = [one for one in about if self._is_common(with_kinds(one, self._kinds))] or about
         # Of those that speak of the action alike, the longest says most: "Host: Orvo" says nothing.
-        clause = max(about, key=lambda one: (len(words & set(folded(one).split())), len(one)))
+        clause = max(common, key=lambda one: (len(words & set(folded(one).split())), len(one)))
         for name in acted:
             if found := mention_of(name, self._kinds[name]).search(clause):
                 clause = after_lead(clause, found)
