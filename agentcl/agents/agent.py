@@ -21,7 +21,7 @@ from agentcl.agents.student import ModelAct, Plan
 from agentcl.agents.supervisor import Familiarity, Supervisor
 from agentcl.agents.teacher import Correction, Distiller, Review
 from agentcl.envs.acting import Act, Actor, Situation, act_until_over
-from agentcl.envs.base import Domain, Environment, Foreseen, Observation, Outcome, Split, Task
+from agentcl.envs.base import Domain, Environment, Observation, Outcome, Split, Task
 from agentcl.errors import InvalidInput
 from agentcl.memory.episode import EpisodeRecorder
 from agentcl.store.checks import WriteScope, check_count, check_scope
@@ -334,16 +334,12 @@ class _Acting:
             self._plan = self._planned(situation)
             situation = replace(situation, plan=self._plan)
         act = self._chosen(situation)
-        if act is None or not (self._agent.looks_again and self._is_change(act.action)):
+        if act is None or not (self._agent.looks_again and situation.may_change(act.action)):
             return act
         told = self._episode.recall(
             self._text(situation), about_to=act.action, actions=situation.actions or ()
         )
         return self._chosen(replace(situation, guidance=told.lessons)) if told.new else act
-
-    def _is_change(self, action: str) -> bool:
-        environment = self._environment
-        return not isinstance(environment, Foreseen) or environment.changes(action)
 
     def keep(self, situation: Situation, act: Act, outcome: Outcome) -> None:
         """Record a step."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
-from agentcl.envs.acting import History
+from agentcl.envs.acting import History, any_may
 from agentcl.guidance.effects import effect_of
 from agentcl.guidance.same import content
 
@@ -17,11 +17,19 @@ _FIRST: Final = re.compile(
 )
 
 
-def still_worth_trying(actions: Sequence[str], first: str, history: History) -> tuple[str, ...]:
-    """Return the actions without those that brought nothing since something last changed; all, if none is left."""
+def still_worth_trying(
+    actions: Sequence[str],
+    first: str,
+    history: History,
+    may_change: Callable[[str], bool] = any_may,
+) -> tuple[str, ...]:
+    """Return the actions without those that brought nothing since something last changed; all, if none is left.
+
+    What only looks something up tells the same again until then.
+    """
     vain = set[str]()
     for action, is_change in changes(first, history, actions):
-        if is_change:
+        if is_change and may_change(action):
             vain.clear()
         else:
             vain.add(action)

@@ -19,7 +19,7 @@ from agentcl.guidance.effects import Effect
 from agentcl.lessons import Lesson
 
 _LEAST: Final = 2  # attempts in which a state was reached, before it is taken for a goal
-_CHANCE: Final = 0.05  # at the most, that a condition is one by chance
+_CHANCE: Final = 0.02  # at the most, that a condition is one by chance
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +99,9 @@ class Hindsight:
         When it brings a state is told by `ways`. What waits for a state, or looks something up, is not useless for having come too
         early or twice.
         """
-        is_more = lesson.claim != "do" and lesson.what in self._lookers | self._waiting
+        is_more = (
+            lesson.claim in ("useless", "avoid") and lesson.what in self._lookers | self._waiting
+        )
         return is_more or self.is_conditional(lesson.what)
 
     def is_common(self, clause: str) -> bool:
@@ -122,7 +124,9 @@ class Hindsight:
             told_in.update({
                 key for one in attempt.steps if one.came == "change" for key in _keys(one.told)
             })  # fmt: skip
-            vain.update(key for one in attempt.steps if one.came == "goal" for key in _keys(one.told))
+            vain.update(
+                key for one in attempt.steps if one.came == "goal" for key in _keys(one.told)
+            )
         return [key for key, count in told_in.items() if count >= _LEAST and key not in vain]
 
     @cached_property
@@ -162,7 +166,10 @@ class Hindsight:
     def _waiting(self) -> frozenset[str]:
         enabled = {self._enabled(state) for state in self._states}
         return frozenset(
-            one.action for attempt in self._attempts for one in attempt.steps if one.acting in enabled
+            one.action
+            for attempt in self._attempts
+            for one in attempt.steps
+            if one.acting in enabled
         )
 
     @cached_property

@@ -101,7 +101,8 @@ def conditions(
 def by_chance(hits: int, drawn: int, good: int, every: int) -> float:
     """Return how likely so many hits or more are among some that are drawn of all, of which so many are good."""
     ways = sum(
-        comb(good, one) * comb(every - good, drawn - one) for one in range(hits, min(good, drawn) + 1)
+        comb(good, one) * comb(every - good, drawn - one)
+        for one in range(hits, min(good, drawn) + 1)
     )
     return ways / comb(every, drawn)
 

@@ -111,8 +111,9 @@ class Student:
             sub_goal, planning = " ".join(aim.text.split()), aim.usage
         offered = actions
         if actions is not None and self.instructions:
-            offered = still_worth_trying(actions, situation.first, situation.history)
-            told = timely(situation.guidance, situation.first, situation.history, actions)
+            seen = (situation.first, situation.history)
+            offered = still_worth_trying(actions, *seen, situation.may_change)
+            told = timely(situation.guidance, *seen, actions, situation.may_change)
             situation = replace(situation, guidance=told)
         form = self.form if self.form.fits(offered, situation.guidance) else FORMS["shown"]
         if form.is_scored and offered is not None:

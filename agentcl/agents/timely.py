@@ -8,12 +8,12 @@ sub-goal; what is remembered stays as it is.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from agentcl.agents.effects import changes, still_worth_trying
-from agentcl.envs.acting import History
+from agentcl.envs.acting import History, any_may
 from agentcl.guidance.same import content, names
 from agentcl.lessons import Lesson, read_sentence
 
@@ -30,10 +30,15 @@ class _Need:
     about: frozenset[str]  # words that say of what the action is, beside its own
     is_known: bool  # all of these were seen
     is_done: bool  # what has to come first
+    is_vain: bool  # it was tried, and nothing changed since
 
 
 def timely(
-    guidance: Sequence[str], first: str, history: History, actions: Sequence[str]
+    guidance: Sequence[str],
+    first: str,
+    history: History,
+    actions: Sequence[str],
+    may_change: Callable[[str], bool] = any_may,
 ) -> tuple[str, ...]:
     """Return what guidance says now, in its order.
 
@@ -41,6 +46,7 @@ def timely(
     that name the action: "When a queue is full, first pause it, then drain it". Of lessons that say so of things of several kinds,
     those are left out whose kind was not seen, as long as another one is due, or once that of the kind that was seen is done. When
     nothing has to come first any more, and no other lesson speaks of the action, it is said to be next.
+    What was done in vain since something last changed, or looked up, is not told again.
     Any other guidance stays as it is.
 
     Args:
@@ -48,9 +54,11 @@ def timely(
         first: what was seen first.
         history: actions, and what was seen then.
         actions: those to choose from.
+        may_change: whether an action does more than look something up.
     """
+    hopeful = still_worth_trying(actions, first, history, may_change)
     read = [(text, read_sentence(text)) for text in guidance]
-    needs = _needs(read, first, history, actions)
+    needs = _needs(read, first, history, actions, hopeful)
     due_before = {action: _due(action, some) for action, some in needs.items()}
     due = {need.text: need for some in due_before.values() for need in some}
     joined: set[str] = set()
@@ -65,10 +73,12 @@ def timely(
                 told[text] = whole
                 joined.add(other)
                 break
+        else:
+            if _is_over(lesson.what, actions, hopeful):
+                del told[text]
     told |= {text: need.said for text, need in due.items() if text not in joined}
     said = [told[text] for text, _ in read if text in told]
     spoken_of = [one.what for _, one in read if one is not None and one.claim != "needs"]
-    hopeful = still_worth_trying(actions, first, history)
     said += [
         f"{_DONE}{action}."
         for action, some in needs.items()
@@ -94,6 +104,7 @@ def _needs(
     first: str,
     history: History,
     actions: Sequence[str],
+    hopeful: Sequence[str],
 ) -> dict[str, list[_Need]]:
     """Return what has to come before each action, and under no action what comes before one that is not offered."""
     done = [action for action, is_change in changes(first, history, actions) if is_change]
@@ -109,13 +120,14 @@ def _needs(
         is_known = bool(action) and seen.issuperset(about)
         said = f"Before you {action}, {lesson.what}." if is_known else text
         is_done = any(_is_meant(lesson.what, one, actions) for one in done)
-        needs[action].append(_Need(text, said, lesson, about, is_known, is_done))
+        is_vain = not is_done and _is_over(lesson.what, actions, hopeful)
+        needs[action].append(_Need(text, said, lesson, about, is_known, is_done, is_vain))
     return needs
 
 
 def _due(action: str, needs: Sequence[_Need]) -> list[_Need]:
     """Return what has to come before an action now."""
-    left = [need for need in needs if not need.is_done]
+    left = [need for need in needs if not need.is_done and not need.is_vain]
     if not action:
         return left
     if due := [need for need in left if need.is_known]:
@@ -129,6 +141,12 @@ def _is_meant(what: str, action: str, actions: Sequence[str]) -> bool:
     words = set(content(what))
     exact = [one for one in actions if words <= set(content(one))]
     return action in exact if exact else names(what, action)
+
+
+def _is_over(what: str, actions: Sequence[str], hopeful: Sequence[str]) -> bool:
+    """Return whether all that a lesson means of what is offered was done in vain."""
+    meant = [one for one in actions if _is_meant(what, one, actions)]
+    return bool(meant) and not any(one in hopeful for one in meant)
 
 
 def _aim(said: str, actions: Sequence[str]) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import Protocol
 
-from agentcl.envs.base import Environment, Outcome, Task
+from agentcl.envs.base import Environment, Foreseen, Outcome, Task
 from agentcl.errors import InvalidInput
 from agentcl.lessons import Stretch
 
@@ -18,6 +18,11 @@ Actions = Sequence[str] | None  # those to choose from; None where nobody knows 
 def nothing_known(query: str) -> Sequence[str]:
     """Return what a memory says that holds nothing."""
     return ()
+
+
+def any_may(action: str) -> bool:
+    """Return that an action may change something, as long as nobody says that it only looks."""
+    return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +43,9 @@ class Situation:
     seed: int = 0  # of the episode; chance follows from it and the task
     ask: Callable[[str], Sequence[str]] = nothing_known  # what memory says of a question
     stretches: tuple[Stretch, ...] = ()  # of earlier episodes, as demonstrations
+    may_change: Callable[[str], bool] = (
+        any_may  # whether an action does more than look something up
+    )
 
     @property
     def actions(self) -> tuple[str, ...] | None:
@@ -96,6 +104,8 @@ def act_until_over(
         EnvironmentFailed: if the environment breaks.
     """
     history: History = ()
+    if isinstance(environment, Foreseen):
+        start = replace(start, may_change=environment.changes)
     while True:
         offered = cache(environment.admissible_actions)
         situation = replace(start, history=history, offered=offered)

@@ -40,8 +40,27 @@ def test_once_it_was_done_it_is_not_said_again() -> None:
     "came",
     ["nothing happens.", "You cannot, drain Tavon first.", "It got worse."],
 )
-def test_what_was_tried_in_vain_was_not_done(came: str) -> None:
-    assert told((DO, NEEDS), ("pause Tavon", came)) == told((DO, NEEDS))
+def test_what_was_tried_in_vain_was_not_done_and_is_not_said_again(came: str) -> None:
+    assert told((DO, NEEDS), ("pause Tavon", came)) == (DO,)
+    assert told((NEEDS,), ("pause Tavon", came)) == ()
+
+
+def test_an_action_that_was_in_vain_is_advised_again_once_something_changed() -> None:
+    vain = ("drain Tavon", "nothing happens.")
+    assert told((DO,), vain) == ()
+    assert told((DO,), vain, ("flush Tavon", "It is half empty.")) == (DO,)
+
+
+def test_what_was_looked_up_is_not_looked_up_again_and_changes_nothing() -> None:
+    looked = ("pause Tavon", "It has 40 jobs.")
+    refused = ("drain Tavon", "nothing happens.")
+
+    def may_change(action: str) -> bool:
+        return not action.startswith("pause")
+
+    left = still_worth_trying(ACTIONS, SEEN, (refused, looked), may_change)
+    assert left == tuple(one for one in ACTIONS if one.split()[0] not in ("pause", "drain"))
+    assert timely((NEEDS,), SEEN, (looked,), ACTIONS, may_change) == (NOW,)
 
 
 def test_a_lesson_whose_action_no_other_names_stays_until_it_was_done() -> None:

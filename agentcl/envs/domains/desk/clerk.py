@@ -122,8 +122,19 @@ class Clerk:
             return prepared[0]
         settled = [verb for verb in says if verb not in (*_PREPARING, *_LOOKS)]
         if settled:
-            return settled[0]
+            return next(self._first(settled[0], told, left), settled[0])
         return self._guess(left, lessons)
+
+    def _first(self, verb: str, told: Sequence[Lesson], left: Sequence[str]) -> Iterator[str]:
+        """Yield what lessons say has to come before something is done to such an order."""
+        for one in told:
+            doing = _bare(one.when.removeprefix("you "))
+            if (
+                one.claim == "needs"
+                and doing[: len(_bare(verb))] == _bare(verb)
+                and self._holds(one)
+            ):
+                yield from _meant(one, left)
 
     def _is_prepared(self, verbs: Sequence[str]) -> bool:
         return MOVE in verbs and self._is_verified
@@ -149,8 +160,12 @@ class Clerk:
     def _applies(self, lesson: Lesson) -> bool:
         """Return whether a lesson speaks of facts that count here, and all that it names are so."""
         named = facts_in(lesson.when)
-        counts = any(of in _COUNTS[self._wish] for of in named)
-        return counts and all(self._facts.get(of, frozenset()) & fact for of, fact in named.items())
+        return any(of in _COUNTS[self._wish] for of in named) and self._holds(lesson)
+
+    def _holds(self, lesson: Lesson) -> bool:
+        """Return whether all facts that a lesson names are so here."""
+        named = facts_in(lesson.when)
+        return all(self._facts.get(of, frozenset()) & fact for of, fact in named.items())
 
     def _judge(self, verb: str, seen: str) -> None:
         """Note what came of an action."""
