@@ -44,7 +44,8 @@ def timely(
 
     A lesson that something has to come before an action is left out once that was done. Until then it is joined to the lessons
     that name the action: "When a queue is full, first pause it, then drain it". Of lessons that say so of things of several kinds,
-    those are left out whose kind was not seen, as long as another one is due, or once that of the kind that was seen is done. When
+    those are left out whose kind was not seen, as long as another one is due, or once that of the kind that was seen is done, or
+    all was looked up. When
     nothing has to come first any more, and no other lesson speaks of the action, it is said to be next.
     What was done in vain since something last changed, or looked up, is not told again.
     Any other guidance stays as it is.
@@ -59,7 +60,9 @@ def timely(
     hopeful = still_worth_trying(actions, first, history, may_change)
     read = [(text, read_sentence(text)) for text in guidance]
     needs = _needs(read, first, history, actions, hopeful)
-    due_before = {action: _due(action, some) for action, some in needs.items()}
+    looks = [one for one in actions if not may_change(one)]
+    is_all_seen = bool(looks) and not any(one in hopeful for one in looks)
+    due_before = {action: _due(action, some, is_all_seen) for action, some in needs.items()}
     due = {need.text: need for some in due_before.values() for need in some}
     joined: set[str] = set()
     told: dict[str, str] = {}
@@ -125,13 +128,15 @@ def _needs(
     return needs
 
 
-def _due(action: str, needs: Sequence[_Need]) -> list[_Need]:
+def _due(action: str, needs: Sequence[_Need], is_all_seen: bool) -> list[_Need]:
     """Return what has to come before an action now."""
     left = [need for need in needs if not need.is_done and not need.is_vain]
     if not action:
         return left
     if due := [need for need in left if need.is_known]:
         return due
+    if is_all_seen:
+        return []
     met = [need.about for need in needs if need.is_done and need.is_known]
     return [need for need in left if all(about <= need.about for about in met)]
 

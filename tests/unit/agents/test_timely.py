@@ -45,6 +45,17 @@ def test_what_was_tried_in_vain_was_not_done_and_is_not_said_again(came: str) ->
     assert told((NEEDS,), ("pause Tavon", came)) == ()
 
 
+def test_a_kind_that_was_not_seen_is_none_once_all_was_looked_up() -> None:
+    needs = ("Before you drain a queue that is red, flush it.",)
+    looked = ("pause Tavon", "The queue Tavon is green.")
+
+    def may_change(action: str) -> bool:
+        return not action.startswith("pause")
+
+    assert timely(needs, SEEN, (), ACTIONS, may_change) == needs
+    assert timely(needs, SEEN, (looked,), ACTIONS, may_change) == ()
+
+
 def test_an_action_that_was_in_vain_is_advised_again_once_something_changed() -> None:
     vain = ("drain Tavon", "nothing happens.")
     assert told((DO,), vain) == ()
