@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import combinations
 from math import comb
 from typing import Final
@@ -127,6 +128,7 @@ def _is_saying(word: str) -> bool:
     return word in _SAYS or (is_ending and word.isalpha() and word.islower())
 
 
+@lru_cache(maxsize=8_192)
 def key_of(clause: str) -> str:
     """Return what clauses have in common that say the same in other forms of their words."""
     return " ".join(terms(clause))
