@@ -114,7 +114,8 @@ class Student:
             seen = (situation.first, situation.history)
             offered = still_worth_trying(actions, *seen, situation.may_change)
             told = timely(situation.guidance, *seen, actions, situation.may_change)
-            situation = replace(situation, guidance=told)
+            situation = replace(situation, guidance=told.guidance)
+            offered = tuple(one for one in offered if one not in told.aside) or offered
         form = self.form if self.form.fits(offered, situation.guidance) else FORMS["shown"]
         if form.is_scored and offered is not None:
             return self._likeliest(form, situation, offered, sub_goal, planning)

@@ -33,20 +33,30 @@ class _Need:
     is_vain: bool  # it was tried, and nothing changed since
 
 
+@dataclass(frozen=True, slots=True)
+class Timely:
+    """What guidance says at one step."""
+
+    guidance: tuple[str, ...]  # in its order
+    aside: frozenset[
+        str
+    ]  # actions that come first: all that has to was done, so that none of them is due
+
+
 def timely(
     guidance: Sequence[str],
     first: str,
     history: History,
     actions: Sequence[str],
     may_change: Callable[[str], bool] = any_may,
-) -> tuple[str, ...]:
-    """Return what guidance says now, in its order.
+) -> Timely:
+    """Return what guidance says now.
 
     A lesson that something has to come before an action is left out once that was done. Until then it is joined to the lessons
     that name the action: "When a queue is full, first pause it, then drain it". Of lessons that say so of things of several kinds,
     those are left out whose kind was not seen, as long as another one is due, or once that of the kind that was seen is done, or
-    all was looked up. When
-    nothing has to come first any more, and no other lesson speaks of the action, it is said to be next.
+    all was looked up. When nothing has to come first any more, what did is set aside, and the action is said to be next where no
+    other lesson speaks of it.
     What was done in vain since something last changed, or looked up, is not told again.
     Any other guidance stays as it is.
 
@@ -82,15 +92,27 @@ def timely(
     told |= {text: need.said for text, need in due.items() if text not in joined}
     said = [told[text] for text, _ in read if text in told]
     spoken_of = [one.what for _, one in read if one is not None and one.claim != "needs"]
-    said += [
-        f"{_DONE}{action}."
+    ready = [
+        action
         for action, some in needs.items()
         if action in hopeful
         and any(need.is_done and need.is_known for need in some)
         and not due_before[action]
-        and not any(names(what, action) for what in spoken_of)
     ]
-    return tuple(dict.fromkeys(said))
+    said += [
+        f"{_DONE}{action}."
+        for action in ready
+        if not any(names(what, action) for what in spoken_of)
+    ]
+    before = [need.lesson.what for action in ready for need in needs[action]]
+    still = [need.lesson.what for need in due.values()]
+    aside = (
+        one
+        for one in actions
+        if any(_is_meant(what, one, actions) for what in before)
+        and not any(_is_meant(what, one, actions) for what in still)
+    )
+    return Timely(tuple(dict.fromkeys(said)), frozenset(aside).difference(ready))
 
 
 def is_named(action: str, told: str, actions: Sequence[str]) -> bool:

@@ -22,7 +22,7 @@ SEEN = "The queue Tavon is full."
 
 
 def told(guidance: tuple[str, ...], *history: tuple[str, str]) -> tuple[str, ...]:
-    return timely(guidance, SEEN, history, ACTIONS)
+    return timely(guidance, SEEN, history, ACTIONS).guidance
 
 
 @pytest.mark.parametrize("guidance", [(DO, NEEDS), (NEEDS, DO)])
@@ -52,8 +52,8 @@ def test_a_kind_that_was_not_seen_is_none_once_all_was_looked_up() -> None:
     def may_change(action: str) -> bool:
         return not action.startswith("pause")
 
-    assert timely(needs, SEEN, (), ACTIONS, may_change) == needs
-    assert timely(needs, SEEN, (looked,), ACTIONS, may_change) == ()
+    assert timely(needs, SEEN, (), ACTIONS, may_change).guidance == needs
+    assert timely(needs, SEEN, (looked,), ACTIONS, may_change).guidance == ()
 
 
 def test_an_action_that_was_in_vain_is_advised_again_once_something_changed() -> None:
@@ -71,7 +71,7 @@ def test_what_was_looked_up_is_not_looked_up_again_and_changes_nothing() -> None
 
     left = still_worth_trying(ACTIONS, SEEN, (refused, looked), may_change)
     assert left == tuple(one for one in ACTIONS if one.split()[0] not in ("pause", "drain"))
-    assert timely((NEEDS,), SEEN, (looked,), ACTIONS, may_change) == (NOW,)
+    assert timely((NEEDS,), SEEN, (looked,), ACTIONS, may_change).guidance == (NOW,)
 
 
 def test_a_lesson_whose_action_no_other_names_stays_until_it_was_done() -> None:
@@ -98,7 +98,7 @@ IS_NEW = ("look up the customer", "The order T1 has a new customer.")
 
 
 def moving(*history: tuple[str, str], of: tuple[str, ...] = (CODE, LOOK, CALL)) -> tuple[str, ...]:
-    return timely(of, TICKET, history, MOVES)
+    return timely(of, TICKET, history, MOVES).guidance
 
 
 def test_what_holds_whatever_is_seen_comes_before_what_hangs_on_something_unseen() -> None:
@@ -113,6 +113,20 @@ def test_once_that_was_done_what_is_for_other_kinds_stays_unsaid() -> None:
     assert moving(IS_NEW, ("call the customer", "They are verified.")) == (
         "All that comes first was done, so the next action is: move T1.",
     )
+
+
+def test_once_all_was_done_what_had_to_come_first_is_set_aside() -> None:
+    done = (IS_NEW, ("call the customer", "They are verified."))
+    said = timely((CODE, LOOK, CALL), TICKET, done, MOVES)
+    assert said.aside == {"look up the customer", "call the customer", "send a code"}
+    assert not timely((CODE, LOOK, CALL), TICKET, done[:1], MOVES).aside
+
+
+def test_what_is_due_for_something_else_is_not_set_aside() -> None:
+    looked = ("look up the customer", "The order T1 has a new customer.")
+    other = "Before you look up T1, send a code."
+    done = (looked, ("call the customer", "They are verified."))
+    assert "send a code" not in timely((CODE, LOOK, CALL, other), TICKET, done, MOVES).aside
 
 
 def test_a_kind_that_is_told_in_other_words_leaves_all_kinds_to_the_model() -> None:
