@@ -14,7 +14,7 @@ from functools import cached_property
 from itertools import islice
 from typing import Final, Literal
 
-from agentcl.agents.induction import Tried, conditions, key_of
+from agentcl.agents.induction import Tried, conditions, key_of, parts
 from agentcl.guidance.effects import Effect
 from agentcl.lessons import Lesson
 
@@ -105,8 +105,8 @@ class Hindsight:
         return is_more or self.is_conditional(lesson.what)
 
     def is_common(self, clause: str) -> bool:
-        """Return whether more than one attempt told a clause, so that it can hold again."""
-        return key_of(clause) in self._common
+        """Return whether more than one attempt told a clause or a part of it, so that it can hold again."""
+        return any(key_of(one) in self._common for one in parts(clause))
 
     @cached_property
     def _common(self) -> frozenset[str]:

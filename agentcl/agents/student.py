@@ -94,6 +94,7 @@ class Student:
 
         What brought nothing since something last changed is not offered again, unless nothing else is left.
         Of several that an answer lists, the first is meant that guidance names.
+        An answer that names what is not offered now means the one action that guidance names, if it names one.
         An answer that speaks of what is offered and means none of it becomes the action that has most words in common with it: one that
         cannot be taken, or was in vain, would be a step lost. Any other answer is taken as it stands: the environment says
         what it makes of it.
@@ -130,7 +131,9 @@ class Student:
         meant = form.labelled(answer, offered) or listed(reply.text)
         action = meant or meant_action(answer, offered) or answer
         if offered and action not in offered and self.instructions:
-            action = nearest_action(answer, offered) or action
+            is_withheld = action in (actions or ())
+            named = self._named_alone(situation, offered) if is_withheld else ""
+            action = named or nearest_action(answer, offered) or action
         said = f"{reply.thought}\n{reply.text}".strip()
         return ModelAct(action, said, reply.usage, planning, sub_goal)
 
@@ -178,6 +181,16 @@ class Student:
         told = situation.guidance
         named = [one for one in listed if any(is_named(one, text, actions) for text in told)]
         return next(iter(named or listed), "")
+
+    def _named_alone(self, situation: Situation, offered: Sequence[str]) -> str:
+        """Return the one action on offer that guidance names; empty if there is none or another one."""
+        actions = situation.actions or ()
+        named = [
+            one
+            for one in offered
+            if any(is_named(one, text, actions) for text in situation.guidance)
+        ]
+        return named[0] if len(named) == 1 else ""
 
     def _prompt(
         self, form: Form, situation: Situation, offered: Sequence[str] | None, sub_goal: str

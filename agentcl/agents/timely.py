@@ -55,8 +55,8 @@ def timely(
     A lesson that something has to come before an action is left out once that was done. Until then it is joined to the lessons
     that name the action: "When a queue is full, first pause it, then drain it". Of lessons that say so of things of several kinds,
     those are left out whose kind was not seen, as long as another one is due, or once that of the kind that was seen is done, or
-    all was looked up. When nothing has to come first any more, what did is set aside, and the action is said to be next where no
-    other lesson speaks of it.
+    all was looked up. What they say to do is set aside. When nothing has to come first any more, the action is said to be next
+    where no other lesson speaks of it.
     What was done in vain since something last changed, or looked up, is not told again.
     Any other guidance stays as it is.
 
@@ -104,12 +104,18 @@ def timely(
         for action in ready
         if not any(names(what, action) for what in spoken_of)
     ]
-    before = [need.lesson.what for action in ready for need in needs[action]]
+    unsaid = [
+        need.lesson.what
+        for action, some in needs.items()
+        if action in ready or any(need.is_known for need in due_before[action])
+        for need in some
+        if need not in due_before[action]
+    ]
     still = [need.lesson.what for need in due.values()]
     aside = (
         one
         for one in actions
-        if any(_is_meant(what, one, actions) for what in before)
+        if any(_is_meant(what, one, actions) for what in unsaid)
         and not any(_is_meant(what, one, actions) for what in still)
     )
     return Timely(tuple(dict.fromkeys(said)), frozenset(aside).difference(ready))

@@ -119,7 +119,17 @@ def test_once_all_was_done_what_had_to_come_first_is_set_aside() -> None:
     done = (IS_NEW, ("call the customer", "They are verified."))
     said = timely((CODE, LOOK, CALL), TICKET, done, MOVES)
     assert said.aside == {"look up the customer", "call the customer", "send a code"}
-    assert not timely((CODE, LOOK, CALL), TICKET, done[:1], MOVES).aside
+    assert not timely((CODE, LOOK, CALL), TICKET, (), MOVES).aside & {"move T1", "look up T1"}
+
+
+def test_what_comes_first_for_other_kinds_is_set_aside_while_another_one_is_due() -> None:
+    assert timely((CODE, LOOK, CALL), TICKET, (), MOVES).aside == {
+        "call the customer",
+        "send a code",
+    }
+    assert "call the customer" not in timely((CODE, LOOK, CALL), TICKET, (IS_NEW,), MOVES).aside
+    assert "send a code" in timely((CODE, LOOK, CALL), TICKET, (IS_NEW,), MOVES).aside
+    assert not timely((CODE, CALL), TICKET, (), MOVES).aside
 
 
 def test_what_is_due_for_something_else_is_not_set_aside() -> None:
