@@ -251,3 +251,25 @@ def test_an_answer_that_cannot_be_taken_becomes_the_nearest_one_that_can() -> No
 def test_what_was_in_vain_is_not_done_again_because_the_model_says_so() -> None:
     situation = Situation("clear it", "The queue Tavon is slow.", offered=["drain Tavon", "pause Tavon"], history=(("drain Tavon", "Nothing changes."),))  # fmt: skip
     assert Student(ScriptedModel(["drain Tavon"])).act(situation).action == "pause Tavon"
+
+
+def test_an_answer_that_is_not_on_offer_now_means_what_guidance_names() -> None:
+    again = replace(SEEN, offered=("drain Tavon", "flush Tavon", "wait for Ona"))
+    student = Student(ScriptedModel(lambda _: "Thought: Once more.\nAction: flush Tavon"))
+    assert student.act(again).action == "drain Tavon"
+    unsaid = replace(again, guidance=("Look at the queue.",))
+    assert student.act(unsaid).action in ("drain Tavon", "flush Tavon")
+
+
+def test_what_only_looks_is_looked_up_once() -> None:
+    looked = replace(
+        SEEN,
+        history=(("look at Tavon", "It has 40 jobs."),),
+        offered=("drain Tavon", "look at Tavon"),
+        may_change=lambda action: not action.startswith("look"),
+    )
+    model = ScriptedModel(lambda _: "Action: drain Tavon")
+    Student(model).act(looked)
+    assert "Actions: drain Tavon." in model.asked[0][-1].content
+    Student(model).act(replace(looked, may_change=lambda action: True))
+    assert "look at Tavon" in model.asked[1][-1].content.rpartition("Actions:")[2]

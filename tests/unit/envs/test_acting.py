@@ -9,6 +9,7 @@ import pytest
 
 from agentcl.envs.acting import Act, Actor, Situation, act_until_over
 from agentcl.envs.base import Environment, Task
+from agentcl.envs.domains.desk.domain import DeskDomain
 from agentcl.envs.domains.excytin.domain import IncidentLogsDomain
 from agentcl.envs.domains.excytin.investigator import Investigator
 from agentcl.envs.domains.incidents.domain import IncidentDomain, IncidentEnvironment
@@ -124,3 +125,18 @@ def test_an_episode_ends_as_the_environment_says() -> None:
 def test_who_has_to_know_the_task_says_so() -> None:
     with pytest.raises(InvalidInput, match="has to know the task"):
         RandomPolicy().act(Situation("g", "f", offered=("wait",)))
+
+
+def test_an_actor_is_told_what_only_looks_where_the_environment_knows() -> None:
+    told: list[tuple[bool, bool]] = []
+
+    class Asks:
+        def act(self, situation: Situation) -> Act | None:
+            told.append((situation.may_change("look up it"), situation.may_change("refund it")))
+            return None
+
+    for domain in (DeskDomain(), DOMAIN):
+        environment, task = domain.make(), next(domain.tasks("test"))
+        seen = environment.reset(task, seed=0)
+        act_until_over(environment, Asks(), Situation(seen.goal, seen.text))
+    assert told == [(False, True), (True, True)]

@@ -120,11 +120,12 @@ def test_by_outcomes_it_learns_the_policy_and_not_the_phrases(family: str, tmp_p
     assert statistics.fmean(taught[-24:]) > 0.7
 
 
+@pytest.mark.parametrize("family", ["late", "broken"])
 def test_outcome_teacher_draws_lessons_that_help_on_phrases_not_heard_before(
-    tmp_path: Path,
+    family: str, tmp_path: Path
 ) -> None:
-    alone = solved(tmp_path / "alone", "late", None, GuidedClerk())
-    taught = solved(tmp_path / "taught", "late", OutcomeTeacher(), GuidedClerk())
+    alone = solved(tmp_path / "alone", family, None, GuidedClerk())
+    taught = solved(tmp_path / "taught", family, OutcomeTeacher(), GuidedClerk())
     assert sum(taught[-24:]) > 2 * sum(alone[-24:])
 
 
