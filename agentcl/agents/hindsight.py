@@ -14,7 +14,7 @@ from functools import cached_property
 from itertools import islice
 from typing import Final, Literal
 
-from agentcl.agents.induction import Tried, conditions, key_of, parts
+from agentcl.agents.induction import Tried, conditions, key_of
 from agentcl.guidance.effects import Effect
 from agentcl.lessons import Lesson
 
@@ -103,18 +103,6 @@ class Hindsight:
             lesson.claim in ("useless", "avoid") and lesson.what in self._lookers | self._waiting
         )
         return is_more or self.is_conditional(lesson.what)
-
-    def is_common(self, clause: str) -> bool:
-        """Return whether more than one attempt told a clause or a part of it, so that it can hold again."""
-        return any(key_of(one) in self._common for one in parts(clause))
-
-    @cached_property
-    def _common(self) -> frozenset[str]:
-        told = Counter[str]()
-        for attempt in self._attempts:
-            said = (*attempt.first, *(one for step in attempt.steps for one in step.told))
-            told.update(set(_keys(said)))
-        return frozenset(key for key, count in told.items() if count > 1)
 
     def _likely(self) -> list[str]:
         """Return what only outcomes of change told, and none that reached the goal, in some attempts."""

@@ -7,7 +7,7 @@ holds beyond its episode is for evidence to say, as with any other teacher.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
@@ -134,9 +134,10 @@ class _Step:
     came: Effect | Literal["goal"]
 
 
-def _shown(transcript: Transcript, write: _Writer) -> Iterator[Lesson]:
+def _shown(transcript: Transcript) -> Iterator[Lesson]:
     """Yield what one episode shows, the most telling first."""
     steps = _steps(transcript)
+    write = _Writer(transcript)
     if steps and steps[-1].came == "goal":
         yield from write.lesson(steps[-1], "do")
         yield from _needed(steps, write)
@@ -335,10 +336,7 @@ def _names(transcript: Transcript) -> set[str]:
 class _Writer:
     """Writes lessons of one episode, with its names as what they are names of."""
 
-    def __init__(
-        self, transcript: Transcript, is_common: Callable[[str], bool] = lambda clause: False
-    ) -> None:
-        self._is_common = is_common  # whether other attempts told a clause, too
+    def __init__(self, transcript: Transcript) -> None:
         texts = [transcript.goal, transcript.first]
         texts += [text for step in transcript.steps for text in step]
         named = _names(transcript)
@@ -382,9 +380,8 @@ class _Writer:
         about = [one for one in short if any(_is_in(name, one) for name in acted)] or short
         if not about:
             return ""
-        common = [one for one in about if self._is_common(with_kinds(one, self._kinds))] or about
         # Of those that speak of the action alike, the longest says most: "Host: Orvo" says nothing.
-        clause = max(common, key=lambda one: (len(words & set(folded(one).split())), len(one)))
+        clause = max(about, key=lambda one: (len(words & set(folded(one).split())), len(one)))
         for name in acted:
             if found := mention_of(name, self._kinds[name]).search(clause):
                 clause = after_lead(clause, found)

@@ -101,24 +101,6 @@ def test_what_one_attempt_needed_is_not_told_where_it_depends() -> None:
     assert need not in told(*MIXED, good)
 
 
-def test_a_situation_that_came_before_is_told_and_not_a_longer_one_that_is_this_attempts_alone() -> (
-    None
-):
-    def queue(text: str) -> Transcript:
-        return Transcript(
-            "clear the alert of Orvo.",
-            text,
-            (("drain Orvo", "the alert is cleared"),),
-            is_success=True,
-        )
-
-    one = queue(
-        "The queue Orvo is slow. The queue Orvo was bought by somebody in the year of the flood."
-    )
-    assert told(one) == ["When a queue was bought by somebody in the year of the flood, drain it."]
-    assert told(queue("The queue Orvo is slow."), one) == ["When a queue is slow, drain it."]
-
-
 @pytest.mark.parametrize("came", ["nothing", "change", "harm", "goal"])
 def test_one_attempt_alone_has_no_states(came: str) -> None:
     alone = Attempt(("it rains",), (Done("go home", "go home", came, ("it is dry",)),))  # type: ignore[arg-type]
