@@ -86,11 +86,7 @@ class OutcomeTeacher:
             ModelUnavailable: if the editor cannot be asked.
         """
         attempts = Hindsight([*(map(_attempt, earlier)), here := _attempt(transcript)])
-        write = _Writer(transcript, attempts.is_common)
-        shown = [
-            *_shown(transcript, write),
-            *(_contrasted(transcript, contrast) if contrast else ()),
-        ]
+        shown = [*_shown(transcript), *(_contrasted(transcript, contrast) if contrast else ())]
         told = [
             *_induced(transcript, earlier),
             *_on_the_way(attempts, here),
