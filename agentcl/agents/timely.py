@@ -7,16 +7,20 @@ sub-goal; what is remembered stays as it is.
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from agentcl.agents.clauses import sentences
 from agentcl.agents.effects import changes, still_worth_trying
 from agentcl.envs.acting import History, any_may
 from agentcl.guidance.same import content, names
 from agentcl.lessons import Lesson, read_sentence
 
+# "an order whose customer is new and that is late"
+_CLAUSE: Final = re.compile(r"\b(?:who|whose|which|that|and)\b")
 _DONE: Final = "All that comes first was done, so the next action is: "
 
 
@@ -28,7 +32,7 @@ class _Need:
     said: str  # how it is told: of the very action, where it is seen to be about it
     lesson: Lesson
     about: frozenset[str]  # words that say of what the action is, beside its own
-    is_known: bool  # all of these were seen
+    is_known: bool  # all of these were seen, those of a clause in one sentence
     is_done: bool  # what has to come first
     is_vain: bool  # it was tried, and nothing changed since
 
@@ -139,16 +143,19 @@ def _needs(
 ) -> dict[str, list[_Need]]:
     """Return what has to come before each action, and under no action what comes before one that is not offered."""
     done = [action for action, is_change in changes(first, history, actions) if is_change]
-    seen = {
-        word for text in (first, *(outcome for _, outcome in history)) for word in content(text)
-    }
+    texts = (first, *(outcome for _, outcome in history))
+    seen = [frozenset(content(one)) for text in texts for one in sentences(text)]
     needs = defaultdict[str, list[_Need]](list)
     for text, lesson in read:
         if lesson is None or lesson.claim != "needs":
             continue
         action = _aim(lesson.when, actions)
-        about = frozenset(content(lesson.when)).difference(content(action))
-        is_known = bool(action) and seen.issuperset(about)
+        said_of = [
+            frozenset(content(one)).difference(content(action))
+            for one in _CLAUSE.split(lesson.when)
+        ]
+        about = frozenset[str]().union(*said_of)
+        is_known = bool(action) and all(any(one <= told for told in seen) for one in said_of)
         said = f"Before you {action}, {lesson.what}." if is_known else text
         is_done = any(_is_meant(lesson.what, one, actions) for one in done)
         is_vain = not is_done and _is_over(lesson.what, actions, hopeful)

@@ -122,6 +122,14 @@ def test_once_all_was_done_what_had_to_come_first_is_set_aside() -> None:
     assert not timely((CODE, LOOK, CALL), TICKET, (), MOVES).aside & {"move T1", "look up T1"}
 
 
+def test_words_of_a_kind_that_stand_apart_do_not_tell_of_it() -> None:
+    apart = ("look up the customer", "The order T1 has an old customer. She wants a new lamp.")
+    assert moving(apart) == (CODE, CALL)
+    late = "Before you move an order that is late and whose customer is new, send a code."
+    both = ("look up the customer", "The order T1 is late. Its customer is new.")
+    assert moving(both, of=(late, CALL)) == ("Before you move T1, send a code.",)
+
+
 def test_what_comes_first_for_other_kinds_is_set_aside_while_another_one_is_due() -> None:
     assert timely((CODE, LOOK, CALL), TICKET, (), MOVES).aside == {
         "call the customer",
