@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import wraps
 from inspect import cleandoc
+from io import StringIO
 from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar
 
 from agentcl.errors import AgentclError, needs
-from agentcl.mcp.unreadable import Answered
+from agentcl.mcp.lines import Lines, Replies, standard_input
 from agentcl.text.escaping import inert_json, quoted
 from agentcl.text.suggesting import did_you_mean
 
 with needs("the server for editors", "mcp"):
+    import anyio
     from mcp.server.mcpserver import MCPServer
     from mcp.server.mcpserver.exceptions import MCPServerError, ResourceError, ToolError
     from mcp.server.stdio import stdio_server
@@ -74,9 +76,14 @@ class TellingServer(MCPServer[Any]):
     async def run_stdio_async(self) -> None:
         """Answer over standard streams, until standard input ends."""
         server = self._lowlevel_server
-        async with stdio_server() as (incoming, outgoing):
-            options = server.create_initialization_options()
-            await server.run(Answered(incoming, outgoing), outgoing, options)
+        options = server.create_initialization_options()
+        nothing = anyio.wrap_file(
+            StringIO()
+        )  # theirs reads lines of any length, and gives up at their end
+        with standard_input() as lines:
+            async with stdio_server(stdin=nothing) as (_, outgoing):
+                replies = Replies(outgoing)
+                await server.run(Lines(lines, replies), replies, options)
 
     async def call_tool(
         self, name: str, arguments: dict[str, Any], context: Context[Any, Any] | None = None
