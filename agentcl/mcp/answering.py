@@ -9,7 +9,7 @@ from io import StringIO
 from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar
 
 from agentcl.errors import AgentclError, needs
-from agentcl.mcp.lines import Lines, Replies, standard_input
+from agentcl.mcp.lines import MessageLines, Replies, standard_input
 from agentcl.text.escaping import inert_json, quoted
 from agentcl.text.suggesting import did_you_mean
 
@@ -83,7 +83,7 @@ class TellingServer(MCPServer[Any]):
         with standard_input() as lines:
             async with stdio_server(stdin=nothing) as (_, outgoing):
                 replies = Replies(outgoing)
-                await server.run(Lines(lines, replies), replies, options)
+                await server.run(MessageLines(lines, replies), replies, options)
 
     async def call_tool(
         self, name: str, arguments: dict[str, Any], context: Context[Any, Any] | None = None

@@ -100,7 +100,7 @@ class Replies(_Stream):
         await self._outgoing.aclose()
 
 
-class Lines(_Stream):
+class MessageLines(_Stream):
     """The messages that come in. A line that is none is answered here, and left out.
 
     Args:
