@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from agentcl import Memory
 from agentcl.cli.main import main
 
 Run = Callable[..., Result]
@@ -168,5 +169,22 @@ def test_a_profile_says_what_holds_and_what_had_no_room(run: Run, chat: str) -> 
     assert told["text"] == said
     assert (len(told["shown"]), told["left_out"]) == (1, 0)
     none = run("profile", "--budget", "5")
-    assert none.stdout == "nothing that holds has room\n"
+    assert none.stdout == "nothing of what was found has room\n"
     assert "raise --budget" in none.stderr
+
+
+def test_a_context_is_the_block_that_a_model_is_shown(run: Run, chat: str) -> None:
+    run("remember", chat, "--session", "s")
+    run("digest")
+    of_bo = CliRunner().invoke(main, ["context", "Where do I live?", "--user", "bo"])
+    assert "--user" in of_bo.stdout
+    said = run("context", "Where do I live?").stdout
+    with Memory(encoder="hashing") as memory:
+        block = memory.context("Where do I live?", user="ada")
+    assert said == block.text
+    told = json.loads(run("context", "Where do I live?", "--json").stdout)
+    assert (told["text"], told["tokens"]) == (said, block.tokens)
+    assert [one["id"] for one in told["shown"]] == [one.id for one in block.shown]
+    stated = json.loads(run("context", "Oslo?", "--form", "statements", "--json").stdout)
+    assert {one["kind"] for one in stated["shown"]} == {"statement"}
+    assert "had no room" in run("context", "Where do I live?", "--budget", "5").stderr
