@@ -65,6 +65,16 @@ def test_a_line_that_is_no_message_is_named_and_nothing_is_stored(
     assert "kept out" not in run("list", "--kind", "turn").stdout
 
 
+def test_where_a_list_of_messages_breaks_is_told(run: Run, tmp_path: Path) -> None:
+    bad = tmp_path / "bad.json"
+    bad.write_text('[\n  {"role": "user", "content": "a"},\n  {"role": "user" "b"}\n]\n', "utf-8")
+    told = run("remember", str(bad), code=1).stderr
+    assert "line 3" in told
+    assert "column 19" in told
+    bad.write_text("\n[{]\n", "utf-8")
+    assert "line 2" in run("remember", str(bad), code=1).stderr
+
+
 def test_a_file_without_an_end_is_refused(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("agentcl.cli.remember._MOST_BYTES", 1_000_000)
     told = run("remember", "/dev/zero", code=1).output
