@@ -288,9 +288,11 @@ class UsearchIndex:
         most = max(self._piece, sum(len(part.vectors) for part in held) // _OF_HELD)
         new: list[Columns] = []
         for layer in self._layers:
-            if sum(len(part.vectors) for part in new) >= most:
+            part = layer.columns()
+            most -= len(part.vectors)
+            if new and most < 0:
                 return [*held, *new], int(new[-1].numbers["seqs"][-1])
-            if len((part := layer.columns()).vectors):
+            if len(part.vectors):
                 new.append(part)
         return [*held, *new], self._watermark
 
