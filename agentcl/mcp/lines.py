@@ -39,6 +39,11 @@ if TYPE_CHECKING:
 
 LONGEST_LINE: Final = 8 * 1024 * 1024  # bytes; as many as a request of `agentcl serve` may have
 _SAID: Final = 200  # characters of what was wrong
+_CANCELLED: Final = "notifications/cancelled"  # its request is not answered
+
+
+class _Wrong(JSONRPCError):
+    """What is answered to a line that is no message."""
 
 
 class _Stream:
@@ -149,13 +154,6 @@ class MessageLines(_Stream):
             raise StopAsyncIteration from None
 
 
-_CANCELLED: Final = "notifications/cancelled"  # its request is not answered
-
-
-class _Wrong(JSONRPCError):
-    """What is answered to a line that is no message."""
-
-
 @contextmanager
 def standard_input() -> Iterator[BinaryIO]:
     """Yield what comes in. Meanwhile tools, and processes that they start, find standard input at its end."""
@@ -176,8 +174,8 @@ def _read(line: str) -> JSONRPCMessage:
         sent: Any = from_json(line)
     except ValueError as error:
         return _error(PARSE_ERROR, f"Parse error: a message is one line of JSON; {error}")
-    id = sent.get("id") if isinstance(sent, dict) else None
-    is_id = isinstance(id, int | str) and not isinstance(id, bool)
+    if wrong := without_id(sent):
+        return wrong
     try:
         message = jsonrpc_message_adapter.validate_python(sent, by_name=False)
     except ValidationError:
@@ -187,10 +185,21 @@ def _read(line: str) -> JSONRPCMessage:
             why = 'a message has "jsonrpc": "2.0", a method, and params that are an object'
         else:
             why = "a message is an object"
-        return _error(INVALID_REQUEST, f"Invalid request: {why}", id if is_id else None)
-    if isinstance(message, JSONRPCNotification) and "id" in sent:
-        return _error(INVALID_REQUEST, "Invalid request: an id is a text or a whole number")
+        id = sent.get("id") if isinstance(sent, dict) else None
+        return _error(INVALID_REQUEST, f"Invalid request: {why}", id if _is_id(id) else None)
     return message
+
+
+def without_id(sent: Any) -> _Wrong | None:  # noqa: ANN401  # any JSON
+    """Return what is answered to a request whose id is none; the package would take it for a notification."""
+    is_request = isinstance(sent, dict) and "method" in sent and "id" in sent
+    if not is_request or _is_id(sent["id"]):
+        return None
+    return _error(INVALID_REQUEST, "Invalid request: an id is a text or a whole number")
+
+
+def _is_id(given: object) -> bool:
+    return isinstance(given, int | str) and not isinstance(given, bool)
 
 
 def _error(code: int, message: str, id: int | str | None = None) -> _Wrong:

@@ -183,6 +183,7 @@ UNREADABLE: list[tuple[bytes, int, int | str | None]] = [
     (b'{"jsonrpc": "2.0", "id": [], "method": "ping"}', -32600, None),
     (b'{"jsonrpc": "2.0", "id": 1.5, "method": "ping"}', -32600, None),
     (b'{"jsonrpc": "2.0", "id": true, "method": "ping"}', -32600, None),
+    (b'{"jsonrpc": "2.0", "id": {}}', -32600, None),
     (b'{"jsonrpc": "2.0", "id": 1, "method": "' + b"x" * LONGEST_LINE + b'"}', -32600, None),
 ]
 
