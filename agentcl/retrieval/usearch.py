@@ -5,8 +5,8 @@ written to files together with a graph of what is live, beside all else, and the
 every process that opens the memory. A process reads from the journal what came after them. Nothing of it is shared between
 processes but files that are whole. One of them at a time builds new ones, and none waits for it.
 
-Much that is new is written in pieces, each of which is added to the files of the one before. So `close` waits for one piece
-at the most, and a process that is killed loses no more than that. Whoever opens the memory next goes on.
+Much that is new is written in pieces, each of which is added to the files of the one before. So `close` need not wait for
+all, and a process that is killed loses one piece. Whoever opens the memory next goes on.
 """
 
 from __future__ import annotations
@@ -45,6 +45,7 @@ _OF_HELD: Final = (
 _GROWN: Final = 8  # files are written anew when what is new is one in so many of what they hold
 _WIDTH: Final = 512  # neighbours that a walk through it looks at (`benchmarks/ann_libraries.py`)
 _BATCH: Final = 1_000
+_PATIENCE_S: Final = 60.0  # of who closes it
 _REST_S: Final = 5.0  # before it is tried again, where another process builds files
 
 
@@ -58,6 +59,7 @@ class UsearchIndex:
         write_from: how many new rows are written to files.
         exact_below: how many rows that a query may see are all compared.
         piece: about how many new rows are written at once at the most, while files hold few.
+        patience_s: after which `close` begins no piece any more.
         is_read_only: use the files that there are, and change none.
 
     Raises:
@@ -75,6 +77,7 @@ class UsearchIndex:
         write_from: int = WRITE_FROM,
         exact_below: int = EXACT_BELOW,
         piece: int = PIECE,
+        patience_s: float = _PATIENCE_S,
         is_read_only: bool = False,
     ) -> None:
         self._collection = collection
@@ -82,9 +85,10 @@ class UsearchIndex:
         self._mode = mode
         self._write_from = write_from
         self._exact_below = exact_below
-        self._piece = piece
+        self._piece, self._patience_s = piece, patience_s
         self._lock = threading.RLock()
         self._writer: RowWriter | None = None
+        self._erased: Erased | None = None  # as `keep` was told last
         self._damage = ""  # why files could not be used
         self._is_read_only = is_read_only
         if not is_read_only:
@@ -92,8 +96,17 @@ class UsearchIndex:
         self._reset()
 
     def close(self) -> None:
-        """Wait for the piece that is being written, then release files and memory; calling it twice is allowed."""
+        """Write the pieces that are due, then release files and memory; calling it twice is allowed.
+
+        After a minute no piece is begun any more.
+        """
+        until = time.monotonic() + self._patience_s
+        rows = -1  # in files: if these get no more of them, nothing can be written
         self.finish()
+        while self._erased and self._in_files() > rows and time.monotonic() < until:
+            rows = self._in_files()
+            self.keep(self._erased)
+            self.finish()
         with self._lock:
             self._reset()
 
@@ -164,6 +177,7 @@ class UsearchIndex:
             erased: gives the ids of what was erased since a number of the journal; it is kept out of the files.
         """
         with self._lock:
+            self._erased = erased
             self._look()
             if self._uncleared:
                 with suppress(StoreBusy):
@@ -191,8 +205,9 @@ class UsearchIndex:
         return self._writer is not None and not self._writer.is_done
 
     def stop(self) -> None:
-        """Give up files that are being written; those of before stay."""
+        """Give up files that are being written; those of before stay, and `close` begins none."""
         with self._lock:
+            self._erased = None
             if self._writer is not None:
                 self._writer.stop()
                 self._leave()
@@ -241,8 +256,11 @@ class UsearchIndex:
 
     def _due(self) -> int:
         """Return with how many new rows files are written."""
-        held = 0 if self._base is None else self._base.head.rows
-        return max(self._write_from, held // _GROWN, self._again_at)
+        return max(self._write_from, self._in_files() // _GROWN, self._again_at)
+
+    def _in_files(self) -> int:
+        """Return how many rows the files have that are read."""
+        return 0 if self._base is None else self._base.head.rows
 
     def _held(self) -> list[ExactIndex]:
         return [*([] if self._base is None else [self._base]), *self._layers]
@@ -285,7 +303,7 @@ class UsearchIndex:
     def _next(self) -> tuple[list[Columns], int]:
         """Return what the next files are to hold, and up to which number of the journal that is."""
         held = [] if self._base is None else [self._base.columns()]
-        most = max(self._piece, sum(len(part.vectors) for part in held) // _OF_HELD)
+        most = max(self._piece, self._in_files() // _OF_HELD)
         new: list[Columns] = []
         for layer in self._layers:
             part = layer.columns()
