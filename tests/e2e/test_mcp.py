@@ -342,6 +342,18 @@ def test_a_request_for_another_host_is_refused(tmp_path: Path) -> None:
             connection.close()
 
 
+def test_over_http_a_request_may_be_as_long_as_a_line(tmp_path: Path) -> None:
+    import httpx
+
+    headers = {"accept": "application/json, text/event-stream", "content-type": "application/json"}
+    with served(tmp_path / "m") as address:
+        told = [
+            httpx.post(address, content=b" " * size, headers=headers, timeout=60).status_code
+            for size in (LONGEST_LINE, LONGEST_LINE + 1)
+        ]
+    assert told == [400, 413]
+
+
 def test_a_header_that_says_whose_memory_is_meant_is_refused_where_none_is_read(
     tmp_path: Path,
 ) -> None:
