@@ -107,7 +107,9 @@ def ours(index: Index, rows: Floats) -> Built:
 
 def in_files(rows: Floats, folder: Path) -> Built:
     """Return agentcl's index "usearch", and what its files cost."""
-    built = ours(UsearchIndex("rows", folder, write_from=min(WRITE_FROM, len(rows))), rows)
+    built = ours(
+        UsearchIndex("rows", folder, write_from=min(WRITE_FROM, len(rows)), piece=len(rows)), rows
+    )
     files = [path for path in folder.iterdir() if path.is_file()]
     started = time.perf_counter()
     other = UsearchIndex("rows", folder)

@@ -91,7 +91,7 @@ def measured(what: str, folder: Path, rows: int, dim: int) -> dict[str, int]:
         exact.rebuild(changes(rows, dim), watermark=rows)
         asked(exact, dim)
         return {"memory": said("RssAnon") - before}
-    index = UsearchIndex("sizes", folder, write_from=min(WRITE_FROM, rows))
+    index = UsearchIndex("sizes", folder, write_from=min(WRITE_FROM, rows), piece=rows)
     if what == "write":
         index.rebuild(changes(rows, dim), watermark=rows)
         held = said("RssAnon") - before

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -14,6 +15,7 @@ from agentcl.cli.options import on_memory
 from agentcl.cli.screen import Screen
 from agentcl.errors import AgentclError, InvalidInput
 from agentcl.text.endpoint import check_address
+from agentcl.text.suggesting import did_you_mean
 from agentcl.text.visible import visible
 
 if TYPE_CHECKING:
@@ -154,6 +156,9 @@ class Talk:
         elif command in ("/quit", "/exit"):
             self.is_over = True
         else:
+            if command != "/help":
+                known = re.findall(r"/\w+", _HELP)
+                click.echo(f"there is no {visible(command)}{did_you_mean(command, known)}")
             click.echo(_HELP)
 
     def _answer(self, said: str) -> None:

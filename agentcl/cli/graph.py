@@ -224,8 +224,12 @@ def alias(screen: Screen, memory: Memory, name: str, other: str, scope: dict[str
 
     The graph has one node for them then, and a search by one name finds what is said of the other. Texts stay as they are.
     """
+    from agentcl.retrieval.graph.phrases import normalise
+
     stored = memory.aliases.add(name, other, **scope)
-    names = ", ".join(memory.aliases.names(name, **scope))
+    given = [part for one in memory.aliases.list(**scope) for part in (one.name, one.other)]
+    spelt = {normalise(one): one for one in (*given, name, other)}
+    names = ", ".join(spelt.get(one, one) for one in memory.aliases.names(name, **scope))
     screen.answer(stored, f"one thing: {names}")
     if not screen.as_json:
         screen.note(

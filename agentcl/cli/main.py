@@ -20,6 +20,10 @@ _COMMANDS: Final = {  # where each is, and the first line of its help
         "agentcl.cli.compress:compress",
         "Make soft tokens of passages, for a base model to read.",
     ),
+    "context": (
+        "agentcl.cli.context:context",
+        "Print what a model should be shown before it answers.",
+    ),
     "copy": (
         "agentcl.cli.store:copy",
         "Copy a memory into an empty place, in a folder or a database.",
@@ -51,7 +55,7 @@ _COMMANDS: Final = {  # where each is, and the first line of its help
     ),
     "practise": ("agentcl.cli.practise:practise", "Let an agent play where it learns most."),
     "profile": (
-        "agentcl.cli.statements:profile",
+        "agentcl.cli.context:profile",
         "Print what holds about somebody, as a block for a prompt.",
     ),
     "reembed": ("agentcl.cli.store:reembed", "Replace all vectors by another encoder's."),

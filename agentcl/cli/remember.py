@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from json import JSONDecodeError
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -81,17 +81,22 @@ def _read(file: Path) -> list[Message]:
 
 def _values(text: str, file: Path) -> list[Any]:
     """Return the JSON values of a file: one that may have many lines, or one a line."""
-    with suppress(ValueError):
+    try:
         return [parsed_json(text)]
-    values = []
+    except ValueError as error:
+        whole = error
+    values: list[Any] = []
     for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip():
             continue
         try:
             values.append(parsed_json(line))
         except ValueError as error:
+            at, fault = number, error
+            if not values and isinstance(whole, JSONDecodeError):
+                at, fault = whole.lineno, whole  # a list over several lines, which breaks there
             raise InvalidInput(
-                f"line {number} of {file} is no message: {fault_of_line(error)}. Give one JSON object a line"
+                f"line {at} of {file} is no message: {fault_of_line(fault)}. Give one JSON object a line, or one list"
             ) from error
     return values
 

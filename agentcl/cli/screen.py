@@ -329,10 +329,15 @@ class Screen:
     def history(self, versions: Sequence[Version]) -> None:
         """Print one line for each version."""
         words = {"put": "recorded", "delete": "deleted", "erase": "forgotten"}
+        before = ""
         for version in versions:
             text = shorten(getattr(version.record, "text", "") or "", 80)
             number = styled(str(version.version), bold=True)
             told = f"{words[version.op]} {version.at.isoformat()}  {visible(text)}"
+            uri = getattr(version.record, "uri", "")
+            if before and uri and uri != before:
+                told += f"  (moved from {visible(from_here(before))} to {visible(from_here(uri))})"
+            before = uri or before
             self._print(f"{number} {told}")
 
     def receipt(self, receipt: Receipt) -> None:

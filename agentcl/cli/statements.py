@@ -110,33 +110,6 @@ def _alone(act: Callable[..., None]) -> Callable[..., None]:
     return run
 
 
-@click.command()
-@click.option(
-    "--budget", type=click.IntRange(1), default=300, show_default=True, help="Tokens at most."
-)
-@on_memory(may_be_empty=True)
-def profile(screen: Screen, memory: Memory, budget: int, scope: dict[str, Any]) -> None:
-    """Print what holds about somebody, as a block for a prompt.
-
-    Instructions and preferences come first. Without --user it is what belongs to nobody.
-    """
-    found = memory.profile(budget_tokens=budget, **scope)
-    value = {
-        "text": found.text,
-        "tokens": found.tokens,
-        "shown": [{"id": one.id, "text": one.text} for one in found.shown],
-        "left_out": found.left_out,
-    }
-    nothing = (
-        "nothing that holds has room"
-        if found.left_out
-        else "nothing is known to hold; `agentcl digest` reads what was said for it, --user says about whom"
-    )
-    screen.answer(value, found.text.rstrip() or nothing)
-    if found.left_out and not screen.as_json:
-        screen.note(f"{found.left_out} had no room; raise --budget")
-
-
 @click.group(invoke_without_command=True)
 @_alone
 @click.option("--dry-run", is_flag=True, help="Show what would be changed, and change nothing.")

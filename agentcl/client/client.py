@@ -67,6 +67,7 @@ class RemoteConversations(Remote):
     get = remote(Conversations.get)
     turns = remote(Conversations.turns)
     around = remote(Conversations.around)
+    correct = remote(Conversations.correct)
 
 
 class RemoteStatements(Remote):

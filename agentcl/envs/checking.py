@@ -8,7 +8,7 @@ import random
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import islice, product
 from typing import Final
 
 from agentcl.envs.base import SPLITS, Domain, Environment, Oracle, Outcome, Task
@@ -47,6 +47,7 @@ def check(domain: Domain, *, tasks: int = 5) -> list[Finding]:
     ]
     if not chosen:
         return findings
+    findings.append(_try("a family lists its own tasks", lambda: _families(domain, tasks)))
     names: dict[str, Callable[[Environment, Sequence[Task]], None]] = {
         "tasks can be stored and compared": _tasks_are_values,
         "nothing can be done before reset": _needs_reset,
@@ -106,6 +107,15 @@ def _tasks(domain: Domain, count: int) -> list[Task]:
             _expect(found == again, f"split {split!r} lists other tasks the second time")
             return found
     raise _Broken("no split has a task")
+
+
+def _families(domain: Domain, count: int) -> None:
+    for split, family in product(SPLITS, domain.families):
+        for task in islice(domain.tasks(split, family=family), count):
+            _expect(
+                task.family == family,
+                f"asked for {family!r} alone, split {split!r} lists {task.id}, a task of {task.family!r}",
+            )
 
 
 def _tasks_are_values(environment: Environment, tasks: Sequence[Task]) -> None:

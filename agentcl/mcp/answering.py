@@ -3,28 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import wraps
 from inspect import cleandoc
+from io import StringIO
 from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar
 
 from agentcl.errors import AgentclError, needs
-from agentcl.mcp.unreadable import Answered
+from agentcl.mcp.lines import LONGEST_LINE, MessageLines, Replies, standard_input, without_id
 from agentcl.text.escaping import inert_json, quoted
 from agentcl.text.suggesting import did_you_mean
 
 with needs("the server for editors", "mcp"):
+    import anyio
     from mcp.server.mcpserver import MCPServer
     from mcp.server.mcpserver.exceptions import MCPServerError, ResourceError, ToolError
     from mcp.server.stdio import stdio_server
     from mcp_types import CallToolResult, TextContent, ToolAnnotations
     from pydantic import ValidationError
-    from starlette.responses import PlainTextResponse
+    from pydantic_core import from_json
+    from starlette.responses import PlainTextResponse, Response
 
 if TYPE_CHECKING:
     from mcp.server.mcpserver import Context
     from mcp_types import InputRequiredResult
     from starlette.applications import Starlette
-    from starlette.types import ASGIApp, Receive, Scope, Send
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -57,6 +61,40 @@ class _Unread:
         await PlainTextResponse(told, 400)(scope, receive, send)
 
 
+class Identified:
+    """Refuses requests over HTTP whose id is none: as notifications they would be taken, and never answered.
+
+    Args:
+        app: what answers the others.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        if scope["type"] != "http" or scope["method"] != "POST":
+            await self._app(scope, receive, send)
+            return
+        parts = [await receive()]
+        size = len(parts[-1].get("body", b""))
+        while parts[-1].get("more_body") and size <= LONGEST_LINE:
+            parts.append(await receive())
+            size += len(parts[-1].get("body", b""))
+        wrong = None
+        with suppress(ValueError):  # which is told by who reads it next, as a body that is too long
+            wrong = without_id(from_json(b"".join(part.get("body", b"") for part in parts)))
+        if wrong is not None:
+            answer = Response(wrong.model_dump_json(), 400, media_type="application/json")
+            await answer(scope, receive, send)
+            return
+
+        async def replayed() -> Message:
+            return parts.pop(0) if parts else await receive()
+
+        await self._app(scope, replayed, send)
+
+
 class TellingServer(MCPServer[Any]):
     """A server that says in a sentence which arguments of a call are wrong, and what a tool that is not there may be called.
 
@@ -68,15 +106,21 @@ class TellingServer(MCPServer[Any]):
     def streamable_http_app(self, **given: Any) -> Starlette:  # noqa: ANN401  # as there
         """Return what answers over HTTP."""
         app = super().streamable_http_app(**given)
+        app.add_middleware(Identified)
         app.add_middleware(_Unread)
         return app
 
     async def run_stdio_async(self) -> None:
         """Answer over standard streams, until standard input ends."""
         server = self._lowlevel_server
-        async with stdio_server() as (incoming, outgoing):
-            options = server.create_initialization_options()
-            await server.run(Answered(incoming, outgoing), outgoing, options)
+        options = server.create_initialization_options()
+        nothing = anyio.wrap_file(
+            StringIO()
+        )  # theirs reads lines of any length, and gives up at their end
+        with standard_input() as lines:
+            async with stdio_server(stdin=nothing) as (_, outgoing):
+                replies = Replies(outgoing)
+                await server.run(MessageLines(lines, replies), replies, options)
 
     async def call_tool(
         self, name: str, arguments: dict[str, Any], context: Context[Any, Any] | None = None

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from agentcl.errors import InvalidInput, needs
 from agentcl.mcp.answering import ADDING, CHANGING, READING, REMOVING, TellingServer, read, told
+from agentcl.mcp.lines import LONGEST_LINE
 from agentcl.mcp.mem0 import add_mem0
 from agentcl.mcp.reference import add_reference
 from agentcl.mcp.tools import BUDGET_TOKENS, Tools
@@ -133,7 +134,12 @@ def serve(
             server.run("stdio")
         else:
             server.run(
-                "streamable-http", host=HOST, port=port, stateless_http=True, json_response=True
+                "streamable-http",
+                host=HOST,
+                port=port,
+                stateless_http=True,
+                json_response=True,
+                max_request_body_size=LONGEST_LINE,
             )
     finally:
         warming.end()

@@ -132,6 +132,7 @@ class AsyncConversations(Awaited[Conversations]):
     get = awaitable(Conversations.get)
     turns = awaitable(Conversations.turns)
     around = awaitable(Conversations.around)
+    correct = awaitable(Conversations.correct)
 
 
 class AsyncEpisodes(Awaited[Episodes]):

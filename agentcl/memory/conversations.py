@@ -9,7 +9,7 @@ from typing import Unpack
 from agentcl.errors import InvalidInput, NotFound
 from agentcl.memory.bound import UNBOUND, Bound
 from agentcl.memory.opened import Opened
-from agentcl.memory.remembering import find
+from agentcl.memory.remembering import correct, find
 from agentcl.retrieval.recall import Hit
 from agentcl.store.checks import ReadScope, WriteScope, check_count, check_unicode
 from agentcl.store.conversations import Conversation, Turn
@@ -89,3 +89,20 @@ class Conversations:
             before=check_count(before, "before", least=0),
             after=check_count(after, "after", least=0),
         )
+
+    def correct(self, turn: str, text: str, **scope: Unpack[WriteScope]) -> Turn:
+        """Store what a turn should say in its place, and return that.
+
+        The turn itself is deleted, since what was said is not rewritten, and so is what only it stated. `statements.digest`
+        reads the new one. It has the place, the speaker and the time of the old one.
+
+        Args:
+            turn: its id.
+            text: what it should say, whole.
+            scope: exactly that of the turn, as its `scope` tells.
+
+        Raises:
+            NotFound: if there is no such turn in this scope, or no more.
+            InvalidInput: if it is no turn, or the text is empty.
+        """
+        return correct(self._opened, turn, text, self._bound.owner(scope))

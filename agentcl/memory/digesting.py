@@ -59,6 +59,7 @@ class Unread:
     conversation: Conversation
     turns: tuple[Turn, ...]
     held: Digestion | None
+    seen: datetime | None  # once they are read, all is that was recorded until then; None: not yet
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,9 +237,12 @@ class _Waiting:
     conversation: Conversation
     held: Digestion | None
     parts: deque[tuple[Turn, ...]]
+    seen: datetime  # when the newest of its turns was recorded
 
     def next(self) -> Unread:
-        return Unread(self.conversation, self.parts.popleft(), self.held)
+        turns = self.parts.popleft()
+        has_more = self.held and self.parts and self.parts[0][0].ordinal < self.held.read
+        return Unread(self.conversation, turns, self.held, None if has_more else self.seen)
 
 
 def _waiting(opened: Opened, view: ScopeView, digester: str, retry: bool) -> list[_Waiting]:
@@ -254,15 +258,21 @@ def _waiting(opened: Opened, view: ScopeView, digester: str, retry: bool) -> lis
         held = done.get(conversation.id)
         if held and held.error and held.attempts >= _MOST_ATTEMPTS and not retry:
             continue
-        first = held.read if held else 0
-        said = journal.records(Turn, view=view, source=conversation.id)
-        turns = [one for one in said if one.ordinal >= first]
+        said = [*journal.records(Turn, view=view, source=conversation.id)]
+        turns = [one for one in said if held is None or _is_unread(one, held)]
         if turns:
             turns.sort(key=lambda turn: (turn.ordinal, turn.moment))
-            left = _Waiting(conversation, held, deque(_parts(turns)))
+            seen = max(one.created_at for one in said)
+            left = _Waiting(conversation, held, deque(_parts(turns)), seen)
             waiting.append((turns[0].moment, left))
     waiting.sort(key=lambda one: (one[0], one[1].conversation.id))
     return [left for _, left in waiting]
+
+
+def _is_unread(turn: Turn, held: Digestion) -> bool:
+    """Return whether a turn follows what was read, or came into an earlier place since, as a correction does."""
+    is_later = turn.created_at > (held.valid_to or held.created_at)
+    return turn.ordinal >= held.read or (turn.version == 1 and is_later)
 
 
 def _in_turn(
@@ -426,19 +436,22 @@ def _proposal(opened: Opened, wish: Wish, part: Unread) -> Proposal:
 
 def _note(writing: Writing, opened: Opened, result: _Read, digester: str, kept: int) -> None:
     """Note how far a conversation was read."""
-    conversation = result.part.conversation
+    conversation, seen = result.part.conversation, result.part.seen
     held = opened.journal.find(
         kind=Digestion.kind, scope=conversation.scope, key=key_of(conversation.id, digester)
     )
     assert held is None or isinstance(held, Digestion)
     before = held.read if held else 0
+    if result.error or seen is None:
+        seen = (held.valid_to or held.created_at) if held else None
     note = Digestion(
+        valid_to=seen,
         id=held.id if held else "",
         scope=conversation.scope,
         sources=(conversation.id,),
         key=key_of(conversation.id, digester),
         digester=check_label(digester, "digester"),
-        read=before if result.error else result.part.turns[-1].ordinal + 1,
+        read=before if result.error else max(before, result.part.turns[-1].ordinal + 1),
         statements=kept + (held.statements if held else 0),
         dropped=result.found.dropped + (held.dropped if held else 0),
         error=result.error,

@@ -16,12 +16,13 @@ from typing import Any, Final
 from agentcl.errors import InvalidInput
 from agentcl.memory import documents, statement_writing
 from agentcl.memory.aligning import Heard, Script, align, place
+from agentcl.memory.bound import record_of
 from agentcl.memory.messages import Messages, Said, read_messages
 from agentcl.memory.opened import Opened
 from agentcl.memory.pacing import Pace
 from agentcl.memory.passages import split
 from agentcl.store.base import Store
-from agentcl.store.checks import canonical_json, check_label, check_metadata
+from agentcl.store.checks import canonical_json, check_label, check_metadata, check_text
 from agentcl.store.conversations import (
     Conversation,
     Digestion,
@@ -263,6 +264,36 @@ def _write(
     ]
     writing.create_many(passages, vectors, count=len(passages))
     return tuple(turns)
+
+
+def correct(opened: Opened, id: str, text: str, owner: Scope) -> Turn:
+    """Store what a turn should say in its place; `Conversations.correct` documents it."""
+    journal = opened.journal
+    held = _turn_of(journal, id, owner)
+    if check_text(text) == held.text:
+        return held
+    # Without the message's own id: by that a client that sends its history again would be told that it says something else.
+    said = Said(role=held.role, text=text, name=held.name, moment=held.moment, more=held.more)
+    new = _New(said, 1, held.ordinal, tuple(split(text, limit=opened.setting("passage_limit"))))
+    vectors: dict[bytes, bytes] = {}
+    _encode_new(opened, [new], vectors)
+    with journal.writing() as writing:
+        opened.claim(writing)
+        held = _turn_of(journal, id, owner)
+        conversation = journal.get(held.conversation_id, view=held.scope.view())
+        assert isinstance(conversation, Conversation)
+        discard(writing, journal, held)
+        (turn,) = _write(writing, conversation, [new], vectors, held.metadata)
+    return turn
+
+
+def _turn_of(journal: Store, id: str, owner: Scope) -> Turn:
+    """Return the live turn with an id, to be changed. Raises NotFound, and InvalidInput if it is something else."""
+    held = record_of(journal, id, owner)
+    if not isinstance(held, Turn):
+        advice = "`update` writes its next version" if held.kind == "document" else "name a turn"
+        raise InvalidInput(f"{id!r} is a {held.kind}, and no turn of a conversation; {advice}")
+    return held
 
 
 def discard(writing: Writing, journal: Store, turn: Turn) -> None:

@@ -14,9 +14,8 @@ from agentcl.files import ReadLimits, Skipped, Source, load
 from agentcl.memory import documents
 from agentcl.memory.documents import Draft
 from agentcl.memory.opened import Opened
-from agentcl.memory.renaming import Renamed, is_there
+from agentcl.memory.renaming import Renamed
 from agentcl.store.records import Document, Record, Scope
-from agentcl.store.rows import content_hash
 
 _AT_ONCE: Final = 256  # documents that are withdrawn in one transaction
 
@@ -41,7 +40,6 @@ class _Held:
     """A document of the folder as it is stored."""
 
     id: str
-    digest: bytes  # of its text
     is_seen: bool = False
 
 
@@ -73,13 +71,12 @@ def sync(
 
     def new() -> Iterator[Draft]:
         """Yield what is to be added, and do at once what is to be changed."""
-        gone = _Gone(held)
-        elsewhere = Renamed(opened.journal, owner, besides=held)
+        renamed = Renamed(opened.journal, owner, within=folder)
         added = set[str]()  # a link of the folder leads to a file that was met already
         for source in load(folder, skipped=skipped, limits=limits, leave_out=opened.own_paths()):
             uri = source.uri
-            before = uri if uri in held else gone.twin(source) or elsewhere.before(source)
-            if uri in added or (before == uri and held[uri].is_seen):
+            before = uri if uri in held else renamed.before(source)
+            if uri in added or (before in held and held[before].is_seen):
                 continue
             if before:
                 if before in held:  # what moved into the folder was not held in it
@@ -157,27 +154,9 @@ def _held(opened: Opened, folder: Path, owner: Scope) -> dict[str, _Held]:
     """Return what is stored of a folder in exactly one scope, by uri."""
     own = f"{folder.as_posix().rstrip('/')}/"
     return {
-        one.uri: _Held(one.id, content_hash(one.text))
+        one.uri: _Held(one.id)
         for one in opened.journal.records(Document, view=owner.exactly(), prefix=own)
     }
-
-
-class _Gone:
-    """The stored documents whose file is not there any more, to be known again under another name."""
-
-    def __init__(self, held: Mapping[str, _Held]) -> None:
-        self._held = held
-        self._by_digest: dict[bytes, list[str]] = {}
-        for uri, one in held.items():
-            if not is_there(uri):
-                self._by_digest.setdefault(one.digest, []).append(uri)
-
-    def twin(self, source: Source) -> str:
-        """Return the uri that had this text before; empty if there is none that is not taken."""
-        uris = self._by_digest.get(content_hash(source.text), [])
-        free = [uri for uri in uris if not self._held[uri].is_seen]
-        same_name = [uri for uri in free if Path(uri).name == Path(source.uri).name]
-        return next(iter(same_name or free), "")
 
 
 def _lost(held: Mapping[str, _Held], skipped: Sequence[Skipped]) -> list[str]:

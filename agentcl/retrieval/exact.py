@@ -164,7 +164,9 @@ class ExactIndex:
     def drop_until(self, seq: int) -> None:
         """Drop the rows up to a number of the journal: something else holds them."""
         with self._lock:
-            self._keep(np.flatnonzero(self._seqs[: self._size] > seq))
+            rows = np.flatnonzero(self._seqs[: self._size] > seq)
+            if len(rows) < self._size:
+                self._keep(rows)
 
     def _keep(self, rows: Rows) -> None:
         for name in ("_vectors", *_COLUMNS):

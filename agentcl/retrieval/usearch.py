@@ -4,6 +4,9 @@ What is new is held in this process's memory, as the index "exact" holds all. Wh
 written to files together with a graph of what is live, beside all else, and these are mapped into memory from then on, by
 every process that opens the memory. A process reads from the journal what came after them. Nothing of it is shared between
 processes but files that are whole. One of them at a time builds new ones, and none waits for it.
+
+Much that is new is written in pieces, each of which is added to the files of the one before. So `close` need not wait for
+all, and a process that is killed loses one piece. Whoever opens the memory next goes on.
 """
 
 from __future__ import annotations
@@ -22,7 +25,7 @@ import numpy as np
 
 from agentcl.errors import StoreBusy, StoreCorrupt, StoreUnavailable, needs
 from agentcl.retrieval import row_files
-from agentcl.retrieval.exact import ExactIndex, Floats, Rows
+from agentcl.retrieval.exact import Columns, ExactIndex, Floats, Rows
 from agentcl.retrieval.index import Change, Match, Query, Sizes
 from agentcl.retrieval.mapped import MappedRows
 from agentcl.retrieval.row_files import Head
@@ -35,9 +38,14 @@ with needs("the index 'usearch'", "usearch"):
 logger = logging.getLogger(__name__)
 WRITE_FROM: Final = 20_000  # rows that are new; fewer are compared in a millisecond
 EXACT_BELOW: Final = 20_000  # rows that a query may see: so many are all compared
+PIECE: Final = 20_000  # rows that are new and are written at once at the most ...
+_OF_HELD: Final = (
+    4  # ... or one in so many of those in files: these are written again with each piece
+)
 _GROWN: Final = 8  # files are written anew when what is new is one in so many of what they hold
 _WIDTH: Final = 512  # neighbours that a walk through it looks at (`benchmarks/ann_libraries.py`)
 _BATCH: Final = 1_000
+_PATIENCE_S: Final = 60.0  # of who closes it
 _REST_S: Final = 5.0  # before it is tried again, where another process builds files
 
 
@@ -50,6 +58,8 @@ class UsearchIndex:
         mode: of these files; default: as the umask leaves it.
         write_from: how many new rows are written to files.
         exact_below: how many rows that a query may see are all compared.
+        piece: about how many new rows are written at once at the most, while files hold few.
+        patience_s: after which `close` begins no piece any more.
         is_read_only: use the files that there are, and change none.
 
     Raises:
@@ -66,6 +76,8 @@ class UsearchIndex:
         mode: int | None = None,
         write_from: int = WRITE_FROM,
         exact_below: int = EXACT_BELOW,
+        piece: int = PIECE,
+        patience_s: float = _PATIENCE_S,
         is_read_only: bool = False,
     ) -> None:
         self._collection = collection
@@ -73,8 +85,10 @@ class UsearchIndex:
         self._mode = mode
         self._write_from = write_from
         self._exact_below = exact_below
+        self._piece, self._patience_s = piece, patience_s
         self._lock = threading.RLock()
         self._writer: RowWriter | None = None
+        self._erased: Erased | None = None  # as `keep` was told last
         self._damage = ""  # why files could not be used
         self._is_read_only = is_read_only
         if not is_read_only:
@@ -82,8 +96,17 @@ class UsearchIndex:
         self._reset()
 
     def close(self) -> None:
-        """Wait for files that are being written, then release files and memory; calling it twice is allowed."""
+        """Write the pieces that are due, then release files and memory; calling it twice is allowed.
+
+        After a minute no piece is begun any more.
+        """
+        until = time.monotonic() + self._patience_s
+        rows = -1  # in files: if these get no more of them, nothing can be written
         self.finish()
+        while self._erased and self._in_files() > rows and time.monotonic() < until:
+            rows = self._in_files()
+            self.keep(self._erased)
+            self.finish()
         with self._lock:
             self._reset()
 
@@ -154,6 +177,7 @@ class UsearchIndex:
             erased: gives the ids of what was erased since a number of the journal; it is kept out of the files.
         """
         with self._lock:
+            self._erased = erased
             self._look()
             if self._uncleared:
                 with suppress(StoreBusy):
@@ -181,8 +205,9 @@ class UsearchIndex:
         return self._writer is not None and not self._writer.is_done
 
     def stop(self) -> None:
-        """Give up files that are being written; those of before stay."""
+        """Give up files that are being written; those of before stay, and `close` begins none."""
         with self._lock:
+            self._erased = None
             if self._writer is not None:
                 self._writer.stop()
                 self._leave()
@@ -231,8 +256,11 @@ class UsearchIndex:
 
     def _due(self) -> int:
         """Return with how many new rows files are written."""
-        held = 0 if self._base is None else self._base.head.rows
-        return max(self._write_from, held // _GROWN, self._again_at)
+        return max(self._write_from, self._in_files() // _GROWN, self._again_at)
+
+    def _in_files(self) -> int:
+        """Return how many rows the files have that are read."""
+        return 0 if self._base is None else self._base.head.rows
 
     def _held(self) -> list[ExactIndex]:
         return [*([] if self._base is None else [self._base]), *self._layers]
@@ -244,6 +272,8 @@ class UsearchIndex:
         ends = [change._replace(added=None) for change in fresh]
         if self._base is not None:
             self._base.end(fresh)
+        if len(self._layers[-1]) >= self._piece and not self._is_read_only:
+            self._layers.append(ExactIndex())  # it is written, and dropped, whole
         for layer in self._layers[:-1]:
             layer.apply(ends, watermark=ends[-1].seq)
         self._layers[-1].apply(fresh, watermark=fresh[-1].seq)
@@ -254,11 +284,12 @@ class UsearchIndex:
         base, is_fit = self._base, False
         if base is not None:  # a graph that holds mostly what ended is made anew
             is_fit = 2 * base.dead() < base.head.rows
+        parts, watermark = self._next()
         self._writer = RowWriter(
             self.folder,
-            [part for held in self._held() if len((part := held.columns()).vectors)],
+            parts,
             collection=self._collection,
-            watermark=self._watermark,
+            watermark=watermark,
             held=(base.head.path(self.folder, "graph"), base.head.rows)
             if base and is_fit
             else None,
@@ -268,6 +299,20 @@ class UsearchIndex:
         )
         self._ending = weakref.finalize(self, self._writer.stop)  # at the latest when Python ends
         self._layers.append(ExactIndex())
+
+    def _next(self) -> tuple[list[Columns], int]:
+        """Return what the next files are to hold, and up to which number of the journal that is."""
+        held = [] if self._base is None else [self._base.columns()]
+        most = max(self._piece, self._in_files() // _OF_HELD)
+        new: list[Columns] = []
+        for layer in self._layers:
+            part = layer.columns()
+            most -= len(part.vectors)
+            if new and most < 0:
+                return [*held, *new], int(new[-1].numbers["seqs"][-1])
+            if len(part.vectors):
+                new.append(part)
+        return [*held, *new], self._watermark
 
     def _leave(self) -> RowWriter:
         """Return the writer, which has ended."""

@@ -8,6 +8,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Final
 
 from agentcl.errors import needs
+from agentcl.mcp.answering import Identified
 from agentcl.mcp.server import memory_server, over_http
 from agentcl.mcp.tools import Act, Tools
 from agentcl.server.parts import Parts
@@ -39,7 +40,7 @@ def add_to(app: FastAPI, parts: Parts) -> None:
             tools.close()
 
     # Only POST: nothing is announced, so there is no stream to GET, and no session to DELETE.
-    app.router.routes.append(_Accessed("/mcp", answering.asgi_app, methods=["POST"]))
+    app.router.routes.append(_Accessed("/mcp", Identified(answering.asgi_app), methods=["POST"]))
     app.include_router(APIRouter(lifespan=working))
 
 

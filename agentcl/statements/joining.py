@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import count
 
 from agentcl.statements.currency import Span, settle
 from agentcl.statements.slots import value_key
@@ -24,7 +25,7 @@ def joined(
         said: when the turns were said that statements come from, by id.
     """
     statements = list(held)
-    fresh = (f"{NEW}{number}" for number in range(2 * len(new) + len(held) + 1))
+    fresh = (f"{NEW}{number}" for number in count())
     for one in sorted(new, key=lambda one: one.moment):
         _join(statements, replace(one, id=next(fresh)), said, fresh)
     spans = settle(statements)

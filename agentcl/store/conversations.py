@@ -160,7 +160,8 @@ class Statement(Record):
 class Digestion(Record):
     """How far a digester has read a conversation. `sources[0]` is the conversation's id.
 
-    `key` is the conversation's id with the digester's name: each has one.
+    `key` is the conversation's id with the digester's name: each has one. `valid_to` is until when turns were recorded
+    that were read: one that came into an earlier place since was not.
     """
 
     digester: str

@@ -16,6 +16,18 @@ _LANGUAGE: Final = re.compile(r"\A[^\S\n]*[^\W\d]\w*")
 _STRING_OR_COMMA: Final = re.compile(r'(?P<string>"(?:[^"\\]|\\.)*"?)|,(?=\s*[}\]])', re.DOTALL)
 _STRICT: Final = JSONDecoder()
 _LENIENT: Final = JSONDecoder(strict=False)
+# What often stands where JSON breaks, as it is told: Python says only what it expected instead.
+_FAULTS: Final = tuple(
+    (re.compile(rf"\A(?:{pattern})"), why)
+    for pattern, why in (
+        (r"//|/\*|#", "has a comment, and JSON knows none"),
+        (r"'", "has a single quote, and JSON has double ones"),
+        (r"[}\]]", "has a bracket too early; perhaps a comma before it is too many"),
+        (r"(?:True|False|None|undefined)\b", "has a word that is no JSON, which has true, false and null"),
+        (r"[^\W\d]\w*\s*:", "has a name without double quotes"),
+        (r"\s*\Z", "is where it breaks off"),
+    )
+)  # fmt: skip
 _MOST_FAILURES: Final = 1_000  # places where no value begins; a text of so many is no answer
 
 
@@ -60,9 +72,13 @@ def without_spare_commas(text: str) -> str:
 
 def fault_of_line(error: Exception) -> str:
     """Return why a line is no JSON, without a number of the line: whoever read it knows that."""
-    return (
-        f"{error.msg} at column {error.colno}" if isinstance(error, JSONDecodeError) else str(error)
-    )
+    if not isinstance(error, JSONDecodeError):
+        return str(error)
+    left = error.doc[error.pos :]
+    why = next((why for pattern, why in _FAULTS if pattern.match(left)), None)
+    if why is not None:
+        return f"column {error.colno} {why}"
+    return f"{error.msg.removesuffix(' at')} at column {error.colno}"
 
 
 def unfenced(text: str) -> str | None:

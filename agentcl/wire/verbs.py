@@ -65,7 +65,7 @@ _RIGHTS: Final[Mapping[str, Mapping[Right, str]]] = {
         "read": "search context profile get list history warm_up",
         "write": "add add_many remember update move delete forget",
     },
-    "conversations": {"read": "list get turns around"},
+    "conversations": {"read": "list get turns around", "write": "correct"},
     "statements": {
         "read": "list get history why search contradictions proposals summaries",
         "write": "add digest tidy accept refuse undo settle",

@@ -103,6 +103,7 @@ def commands_about(odd: str, folder: Path, *, admitted: str = ODD) -> list[list[
         ["digest"], ["digest", "--model", odd, "--dry-run"], ["digest", "--model", odd],
         ["statements", "list", "--user", "ada"], ["statements", "list", "--ever", "--user", "ada"],
         ["statements", "history", said.id, "--user", "ada"], ["statements", "history", f"user / {odd}"],
+        ["context", odd, "--user", "ada"], ["context", odd, "--json"],
         ["profile", "--user", "ada"], ["profile", "--user", odd, "--json"],
         ["statements", "why", said.id, "--user", "ada"], ["statements", "proposals"],
         ["statements", "accept", odd, "--yes"], ["statements", "refuse", odd],

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from agentcl import Memory
 from agentcl.cli.main import main
 
 Run = Callable[..., Result]
@@ -62,6 +63,16 @@ def test_a_line_that_is_no_message_is_named_and_nothing_is_stored(
     bad.write_text('{"role": "user", "content": "kept out"}\n{"role": "user"\n', "utf-8")
     assert "line 2" in run("remember", str(bad), code=1).stderr
     assert "kept out" not in run("list", "--kind", "turn").stdout
+
+
+def test_where_a_list_of_messages_breaks_is_told(run: Run, tmp_path: Path) -> None:
+    bad = tmp_path / "bad.json"
+    bad.write_text('[\n  {"role": "user", "content": "a"},\n  {"role": "user" "b"}\n]\n', "utf-8")
+    told = run("remember", str(bad), code=1).stderr
+    assert "line 3" in told
+    assert "column 19" in told
+    bad.write_text("\n[{]\n", "utf-8")
+    assert "line 2" in run("remember", str(bad), code=1).stderr
 
 
 def test_a_file_without_an_end_is_refused(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -168,5 +179,22 @@ def test_a_profile_says_what_holds_and_what_had_no_room(run: Run, chat: str) -> 
     assert told["text"] == said
     assert (len(told["shown"]), told["left_out"]) == (1, 0)
     none = run("profile", "--budget", "5")
-    assert none.stdout == "nothing that holds has room\n"
+    assert none.stdout == "nothing of what was found has room\n"
     assert "raise --budget" in none.stderr
+
+
+def test_a_context_is_the_block_that_a_model_is_shown(run: Run, chat: str) -> None:
+    run("remember", chat, "--session", "s")
+    run("digest")
+    of_bo = CliRunner().invoke(main, ["context", "Where do I live?", "--user", "bo"])
+    assert "--user" in of_bo.stdout
+    said = run("context", "Where do I live?").stdout
+    with Memory(encoder="hashing") as memory:
+        block = memory.context("Where do I live?", user="ada")
+    assert said == block.text
+    told = json.loads(run("context", "Where do I live?", "--json").stdout)
+    assert (told["text"], told["tokens"]) == (said, block.tokens)
+    assert [one["id"] for one in told["shown"]] == [one.id for one in block.shown]
+    stated = json.loads(run("context", "Oslo?", "--form", "statements", "--json").stdout)
+    assert {one["kind"] for one in stated["shown"]} == {"statement"}
+    assert "had no room" in run("context", "Where do I live?", "--budget", "5").stderr

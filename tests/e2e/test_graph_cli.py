@@ -124,7 +124,7 @@ def test_extraction_says_what_it_would_take_and_where_a_model_is_needed(
 
 def test_two_names_are_joined_and_parted(run: Run) -> None:
     told = run("graph", "alias", "Ilka Renn", "Captain Renn")
-    assert told.stdout == "one thing: captain renn, ilka renn\n"
+    assert told.stdout == "one thing: Captain Renn, Ilka Renn\n"
     assert "agentcl graph unalias 'Ilka Renn' 'Captain Renn'" in told.stderr
     assert "Ilka Renn = Captain Renn" in run("graph", "aliases", "captain renn").stdout
     assert "  also named: captain renn\n" in run("graph", "neighbors", "Captain Renn").stdout

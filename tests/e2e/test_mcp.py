@@ -21,6 +21,8 @@ pytest.importorskip("mcp")
 
 from mcp import Client, StdioServerParameters
 
+from agentcl.mcp.lines import LONGEST_LINE
+
 ENVIRONMENT = {"AGENTCL_ENCODER": "hashing", "PATH": ""}
 TOOLS = {
     "remember", "recall", "get", "update", "forget", "start_task", "report_outcome", "explain",
@@ -176,6 +178,13 @@ UNREADABLE: list[tuple[bytes, int, int | str | None]] = [
     (b'{"jsonrpc": "2.0", "id": 8, "method": 5}', -32600, 8),
     (b'{"jsonrpc": "2.0", "id": 9, "method": "ping", "params": [1]}', -32600, 9),
     (b'{"jsonrpc": "2.0", "id": true, "method": 5}', -32600, None),
+    (b'{"jsonrpc": "2.0", "id": null, "method": "ping"}', -32600, None),
+    (b'{"jsonrpc": "2.0", "id": {"a": 1}, "method": "ping"}', -32600, None),
+    (b'{"jsonrpc": "2.0", "id": [], "method": "ping"}', -32600, None),
+    (b'{"jsonrpc": "2.0", "id": 1.5, "method": "ping"}', -32600, None),
+    (b'{"jsonrpc": "2.0", "id": true, "method": "ping"}', -32600, None),
+    (b'{"jsonrpc": "2.0", "id": {}}', -32600, None),
+    (b'{"jsonrpc": "2.0", "id": 1, "method": "' + b"x" * LONGEST_LINE + b'"}', -32600, None),
 ]
 
 
@@ -186,6 +195,30 @@ def test_a_line_that_is_no_message_is_answered_and_an_empty_one_is_none(tmp_path
     assert [(one["error"]["code"], one["id"]) for one in told] == wanted
     messages = [one["error"]["message"] for one in told]
     assert all(0 < len(message) < 300 and "pydantic" not in message for message in messages)
+
+
+def test_each_request_is_answered_before_the_input_ends(tmp_path: Path) -> None:
+    """Also when the last line follows a broken one at once."""
+    asked = [
+        {"jsonrpc": "2.0", "id": number, "method": "tools/call",
+         "params": {"name": "remember", "arguments": {"text": f"Note {number}"}}}
+        for number in range(1, 9)
+    ]  # fmt: skip
+    lines = [json.dumps(one) for one in (INITIALIZE, *asked)]
+    lines.insert(-1, "this is no JSON")
+    parameters = started(tmp_path / "m")
+    process = subprocess.run(
+        [parameters.command, *parameters.args],
+        input="\n".join(lines),  # the last one without its end
+        capture_output=True,
+        text=True,
+        env=ENVIRONMENT,
+        timeout=120,
+    )
+    answers = [json.loads(line) for line in process.stdout.splitlines()]
+    assert process.returncode == 0
+    assert sorted(one["id"] for one in answers if one["id"] is not None) == list(range(9))
+    assert all("result" in one for one in answers if one["id"] is not None)
 
 
 def test_the_profile_is_a_resource_and_a_question(tmp_path: Path) -> None:
@@ -307,6 +340,18 @@ def test_a_request_for_another_host_is_refused(tmp_path: Path) -> None:
             connection.endheaders(body.encode())
             assert connection.getresponse().status in (403, 421)
             connection.close()
+
+
+def test_over_http_a_request_may_be_as_long_as_a_line(tmp_path: Path) -> None:
+    import httpx
+
+    headers = {"accept": "application/json, text/event-stream", "content-type": "application/json"}
+    with served(tmp_path / "m") as address:
+        told = [
+            httpx.post(address, content=b" " * size, headers=headers, timeout=60).status_code
+            for size in (LONGEST_LINE, LONGEST_LINE + 1)
+        ]
+    assert told == [400, 413]
 
 
 def test_a_header_that_says_whose_memory_is_meant_is_refused_where_none_is_read(

@@ -109,6 +109,14 @@ def test_records_are_named_by_id_uri_or_path(run: Run, tmp_path: Path) -> None:
     assert "deleted" in run("history", "a/README.md").stdout
 
 
+def test_the_history_of_a_renamed_file_says_where_it_was(run: Run, tmp_path: Path) -> None:
+    run("add", "a")
+    assert "moved" not in run("history", "a/README.md").stdout
+    (tmp_path / "a" / "README.md").rename(tmp_path / "a" / "boats.md")
+    run("add", "a")
+    assert "(moved from a/README.md to a/boats.md)" in run("history", "a/boats.md").stdout
+
+
 def test_a_forgotten_file_is_forgotten_with_what_was_deleted_of_it(
     run: Run, tmp_path: Path
 ) -> None:

@@ -341,6 +341,48 @@ def test_a_deleted_turn_is_not_found_and_comes_back_to_its_place(memory: Memory)
     assert memory.store.examine().problems == ()
 
 
+def test_a_corrected_turn_and_its_correction_taken_back_keep_their_place(memory: Memory) -> None:
+    stored = memory.remember(TALK, user="ada", session="s1", metadata={"app": "chat"}).turns
+    ada = memory.scoped(user="ada")
+    now = ada.conversations.correct(stored[0].id, "I moved to Bergen last week.")
+    others = [one["content"] for one in TALK[1:]]
+    assert said(memory, user="ada", session="s1") == ["I moved to Bergen last week.", *others]
+    assert (now.role, now.said_at, now.ordinal, now.metadata) == (
+        stored[0].role, stored[0].said_at, 0, {"app": "chat"},
+    )  # fmt: skip
+    assert [hit.document_id for hit in ada.search("moved last week", limit=1)] == [now.id]
+    assert "Oslo" not in ada.context("Where did I move?").text
+    with pytest.raises(NotFound):
+        ada.conversations.correct(stored[0].id, "I moved to Gent.")  # it says something else by now
+    again = ada.conversations.correct(now.id, stored[0].text)
+    assert ada.conversations.correct(again.id, stored[0].text) == again
+    assert said(memory, user="ada", session="s1") == [one["content"] for one in TALK]
+    assert memory.remember(TALK, user="ada", session="s1").known == 4
+    assert memory.store.examine().is_healthy
+
+
+def test_a_history_with_ids_can_be_sent_again_after_a_correction(memory: Memory) -> None:
+    history = [{**one, "id": f"m{number}"} for number, one in enumerate(TALK)]
+    turns = memory.remember(history).turns
+    now = memory.conversations.correct(turns[1].id, "How is the new house?")
+    memory.conversations.correct(now.id, turns[1].text)
+    assert memory.remember(history).known == 4
+
+
+def test_only_a_turn_of_exactly_the_scope_is_corrected(memory: Memory) -> None:
+    done = memory.remember(TALK, user="ada")
+    note = memory.add("A note", user="ada")
+    for id, message in ((done.conversation, "is a conversation"), (note.id, "is a document")):
+        with pytest.raises(InvalidInput, match=message):
+            memory.conversations.correct(id, "x", user="ada")
+    for scope in ({}, {"user": "bo"}, {"user": "ada", "session": "s1"}):
+        with pytest.raises(NotFound):
+            memory.conversations.correct(done.turns[0].id, "x", **scope)
+    for text in ("", "  ", "\ud800"):
+        with pytest.raises(InvalidInput, match="text"):
+            memory.conversations.correct(done.turns[0].id, text, user="ada")
+
+
 def test_a_conversation_is_deleted_whole_and_begins_anew(memory: Memory) -> None:
     first = memory.remember(TALK, session="s").conversation
     memory.delete(first, session="s")

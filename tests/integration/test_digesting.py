@@ -153,6 +153,51 @@ def test_a_conversation_that_goes_on_is_read_from_where_it_was(memory: Memory) -
     assert len(home.sources) == 2
 
 
+def test_what_comes_into_an_earlier_place_is_read_alone(memory: Memory) -> None:
+    """A correction, or a turn that was deleted and is said again."""
+
+    class Reading(RuleDigester):
+        def __init__(self) -> None:
+            super().__init__()
+            self.asked: list[list[str]] = []
+
+        def digest(self, turns: Sequence[Turn], known: Sequence[Statement]) -> Digested:
+            self.asked.append([turn.text for turn in turns])
+            return super().digest(turns, known)
+
+    reader = Reading()
+    said = [f"I have a cat called Tom{number}." for number in range(4)]
+    turns = memory.remember(said, user="ada").turns
+    ada = memory.scoped(user="ada")
+    ada.statements.digest(reader)
+    ada.conversations.correct(turns[1].id, "I have a cat called Zoe.")
+    reader.asked.clear()
+    ada.statements.digest(reader)
+    assert reader.asked == [["I have a cat called Zoe."]]
+    ada.delete(turns[3].id)
+    ada.remember(said[2:])
+    ada.remember(["I have a cat called Ann."])
+    reader.asked.clear()
+    ada.statements.digest(reader)
+    assert reader.asked == [[said[3], "I have a cat called Ann."]]
+    ada.statements.digest(reader)
+    assert len(reader.asked) == 1
+
+
+def test_what_was_said_between_turns_that_several_statements_come_from_is_read(
+    memory: Memory,
+) -> None:
+    said = [f"I live in {town}." for town in ("Gent", "Porto", "Lyon", "Turku", "Cork")]
+    for minutes in (0, 60, 120, 30):
+        at = MARCH + timedelta(minutes=minutes)
+        messages = [{"role": "user", "content": one, "time": at} for one in said]
+        memory.remember(messages, user="ada", session=f"{minutes}")
+        if minutes == 120:
+            memory.statements.digest(RuleDigester(), user="ada")
+    report = memory.statements.digest(RuleDigester(), user="ada")
+    assert (report.read, report.failed) == (5, 0)
+
+
 def test_a_dry_run_reads_nothing_and_says_what_it_would_take(memory: Memory) -> None:
     talk(memory, "I live in Gent.", "Ok.")
     model = ScriptedModel([], name="m")

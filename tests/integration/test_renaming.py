@@ -168,3 +168,78 @@ def test_rows_of_a_table_that_was_renamed_move(run: Run, notes: Path, tmp_path: 
     run("add", "notes")
     (notes / "t.jsonl").rename(notes / "u.jsonl")
     assert run("add", "notes", "--sync").stdout == "2 moved, 2 unchanged\n"
+
+
+def test_within_a_folder_that_is_followed_every_file_is_near(
+    memory: Memory, notes: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where the folder lies right below the root."""
+    monkeypatch.setattr("agentcl.memory.renaming._LEAST_PARTS", 99)
+    memory.sync(notes)
+    before = names(memory)
+    (notes / "other").mkdir()
+    (notes / "deep" / "bread.txt").rename(notes / "other" / "loaf.txt")
+    synced = memory.sync(notes)
+    assert (len(synced.moved), synced.added, synced.removed) == (1, (), ())
+    assert names(memory)["loaf.txt"] == before["bread.txt"]
+
+
+def test_what_went_within_the_folder_comes_before_what_went_elsewhere(
+    memory: Memory, notes: Path, tmp_path: Path
+) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "boat.txt").write_text("The ferry leaves at seven.")
+    memory.sync(other)
+    memory.sync(notes)
+    before = names(memory)
+    (other / "boat.txt").unlink()
+    (notes / "ferry.txt").rename(notes / "boat.txt")
+    memory.sync(notes)
+    found = {one.uri: one.id for one in memory.list() if isinstance(one, Document)}
+    assert found[str(notes / "boat.txt")] == before["ferry.txt"]
+    assert str(other / "boat.txt") in found
+
+
+NFC, NFD = "caf\u00e9.txt", "cafe\u0301.txt"  # one name to a Mac, and two to Linux
+
+
+@pytest.mark.parametrize("is_followed", [True, False])
+def test_a_name_that_is_spelled_otherwise_is_the_same_file(
+    memory: Memory, notes: Path, run: Run, is_followed: bool
+) -> None:
+    add = ("add", "notes", "--sync") if is_followed else ("add", "notes")
+    (notes / NFD).write_text("Coffee is brewed at six.")
+    run(*add)
+    before = names(memory)
+    (notes / NFD).unlink()
+    (notes / NFC).write_text("Coffee is brewed at nine.")  # and says something else by now
+    run(*add)
+    assert names(memory) == {**{k: v for k, v in before.items() if k != NFD}, NFC: before[NFD]}
+    assert memory.get(before[NFD]).version > 1
+
+
+def test_two_files_whose_names_look_alike_are_two_documents(
+    memory: Memory, notes: Path, run: Run
+) -> None:
+    (notes / NFD).write_text("Coffee is brewed at six.")
+    run("add", "notes", "--sync")
+    (notes / NFC).write_text("Tea is brewed at nine.")
+    if len([*notes.glob("caf*")]) == 1:
+        pytest.skip("this disk takes both spellings for one")
+    run("add", "notes", "--sync")
+    assert {NFC, NFD} <= names(memory).keys()
+
+
+def test_a_disk_that_takes_both_spellings_has_one_document(
+    memory: Memory, notes: Path, run: Run
+) -> None:
+    """Two links to one file stand for such a disk."""
+    (notes / NFD).write_text("Coffee is brewed at six.")
+    run("add", f"notes/{NFD}")
+    if not (notes / NFC).exists():
+        (notes / NFC).hardlink_to(notes / NFD)
+    run("add", f"notes/{NFC}")
+    assert len(names(memory)) == 1
+    run("add", "notes", "--sync")
+    assert len({NFC, NFD} & names(memory).keys()) == 1

@@ -193,6 +193,8 @@ def test_conversations_and_what_holds(memory: Either) -> None:
     assert ada.conversations.turns(session="chat-1") == [*said.turns]
     hit = ada.search("Gent").hits[0]
     assert ada.conversations.around(hit)[0] == said.turns[0]
+    corrected = ada.conversations.correct(said.turns[1].id, "A fine old town.")
+    assert ada.conversations.turns(session="chat-1") == [said.turns[0], corrected]
     assert "Gent" in ada.context("Where do I live?").text
     report = ada.statements.digest(RuleDigester())
     assert (report.read, report.remaining) == (2, 0)

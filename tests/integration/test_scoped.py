@@ -207,7 +207,7 @@ NEEDS: dict[str, dict[str, tuple[Any, ...]]] = {
         "delete": ("id",), "forget": ("id",), "search": ("words",), "get": ("id",), "list": (),
         "history": ("id",), "scoped": (), "remember": ("x",), "context": ("x",), "profile": (),
     },
-    "conversations": {"list": (), "get": (), "turns": (), "around": ("id",)},
+    "conversations": {"list": (), "get": (), "turns": (), "around": ("id",), "correct": ("id", "a")},
     "facts": {
         "add": ("id", [("a", "b", "c")]), "import_": ("no such file",),
         "extract": (ModelExtractor(ScriptedModel([])),), "state": ("model:x",),

@@ -100,6 +100,17 @@ def test_what_was_piped_in_and_not_answered_ends_with_an_error(tmp_path: Path) -
     assert done.exit_code == 1
 
 
+def test_a_command_that_is_none_is_told_to_be_none(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Memory(tmp_path / "m", encoder="hashing") as memory:
+        talk = Talk(memory.scoped(user="me"), "s", ScriptedModel([]))
+        talk.hear("/forgett 3")
+        assert "there is no /forgett; did you mean '/forget'?" in capsys.readouterr().out
+        talk.hear("/help")
+        assert "there is no" not in capsys.readouterr().out
+
+
 PASSAGE = "Marin Holt keeps the lighthouse of Orvex and paints its green door each spring, as her aunt did before her."
 
 

@@ -97,6 +97,22 @@ def test_a_second_import_changes_nothing(tmp_path: Path, export: Path) -> None:
         assert memory.store.examine().is_healthy
 
 
+def test_an_export_of_a_whole_import_has_the_same_lines(tmp_path: Path) -> None:
+    with Memory(tmp_path / "from", encoder="hashing:64") as memory:
+        memory.forget(memory.add("Gone for good.").id)
+        lesson = memory.lessons.add("When a queue is slow, drain it.")
+        with memory.episode("clear the queue") as episode:
+            episode.step("a queue", "drain", "empty")
+            episode.finish(1.0)
+        memory.lessons.retire(lesson.id)
+        memory.store.export(tmp_path / "from.jsonl")
+    with Memory(tmp_path / "to", encoder="hashing:64") as memory:
+        memory.store.import_(tmp_path / "from.jsonl", trusted=True, erasures=True)
+        memory.store.export(tmp_path / "to.jsonl")
+    exports = [(tmp_path / f"{name}.jsonl").read_text("utf-8") for name in ("from", "to")]
+    assert sorted(exports[0].splitlines()) == sorted(exports[1].splitlines())
+
+
 def test_what_was_forgotten_here_stays_forgotten(tmp_path: Path, export: Path) -> None:
     with Memory(tmp_path / "to", encoder="hashing:64") as memory:
         memory.store.import_(export)

@@ -361,6 +361,44 @@ def test_a_corrected_turn_stays_in_its_conversation_and_states_what_it_says(
     assert "Leuven" in [one.value for one in me.statements.list()]
 
 
+def test_a_corrected_turn_keeps_its_place(
+    site: Site, opened: Callable[[str], Any], size: str
+) -> None:
+    me = site.memory.scoped(user="me")
+    said = ["Which trains go to Bergen?", "Two a day.", "And back?"]
+    done = me.remember(said, session="trains")
+    page = opened(f"{site.url}/#/memory/conversations/{done.conversation}")
+    page.get_by_role("button", name="Correct: Two a day.").click()
+    correct(page, "What should it say?", "Three a day.")
+    now = [turn.text for turn in me.conversations.turns(done.conversation)]
+    assert now == [said[0], "Three a day.", said[2]]
+    undo(page)
+    assert [turn.text for turn in me.conversations.turns(done.conversation)] == said
+
+
+def test_what_somebody_else_changed_meanwhile_is_shown_before_it_is_replaced(
+    site: Site, opened: Callable[[str], Any], size: str
+) -> None:
+    (ferry,) = [one for one in site.memory.list() if getattr(one, "title", "") == "Ferry"]
+    page = opened(f"{site.url}/#/memory/documents/{ferry.id}")
+    page.get_by_role("button", name="Correct").click()
+    site.memory.update(ferry.id, text="The evening boat is steered by Noor.")
+    text = page.get_by_role("textbox", name="Edit the text")
+    text.fill("The evening boat is steered by Bram.")
+    page.get_by_role("button", name="Save").click()
+    page.get_by_text("Somebody else changed it meanwhile.").wait_for()
+    page.get_by_text("The evening boat is steered by Noor.").wait_for()
+    assert text.input_value() == "The evening boat is steered by Bram."
+    correct(page, "Edit the text", "The evening boat is steered by Noor and Bram.")
+    now = site.memory.get(ferry.id)
+    assert isinstance(now, Document)
+    assert (now.text, now.version) == ("The evening boat is steered by Noor and Bram.", 3)
+    undo(page)
+    now = site.memory.get(ferry.id)
+    assert isinstance(now, Document)
+    assert now.text == "The evening boat is steered by Noor."
+
+
 def test_a_way_back_is_not_left_to_the_next_person(
     site: Site, opened: Callable[[str], Any], size: str
 ) -> None:

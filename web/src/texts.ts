@@ -192,6 +192,7 @@ export const t = {
     statementHint: "The new value takes its place from now on. The old one stays in the history.",
     document: "Edit the text",
     documentHint: "It becomes the next version. Earlier ones stay in the history.",
+    meanwhile: "Somebody else changed it meanwhile. Below is what it says now. Take over what you want to keep of it: to save again replaces it.",
     turn: "What should it say?",
     turnHint: "What was said is not rewritten. It is taken out of use, and your words are remembered in its place.",
   },

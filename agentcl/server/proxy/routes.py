@@ -28,7 +28,9 @@ with needs("the server", "serve"):
 
 _METHODS: Final = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
 _OWN: Final = ("memory", "exchanges")  # what stands under /v1 and is ours
-_MODELS: Final = ("/v1/chat/completions", "/v1/responses", "/v1/models")
+_OF_MODELS: Final = (
+    "chat", "completions", "embeddings", "exchanges", "messages", "models", "responses",
+)  # fmt: skip
 _ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
     200: {"description": "The model's answer, as it came"},
     502: {"description": "The model gives no answer"},
@@ -91,8 +93,9 @@ def _nobody() -> None:
 def add_to(app: FastAPI, parts: Parts) -> None:
     """Add what a client of a language model asks, if there is an upstream."""
     if not parts.settings.upstream:
-        for path in _MODELS:
-            app.add_api_route(path, _nobody, methods=["GET", "POST"], include_in_schema=False)
+        for name in _OF_MODELS:
+            for path in (f"/v1/{name}", f"/v1/{name}/{{path:path}}"):
+                app.add_api_route(path, _nobody, methods=["GET", "POST"], include_in_schema=False)
         return
     upstream = Upstream(parts.settings)
     served = ServedModels(upstream)

@@ -326,6 +326,47 @@ def test_closing_waits_for_files_that_are_being_written_and_stopping_leaves_thos
     assert opened(tmp_path).watermark() == 1_200
 
 
+def test_much_that_is_new_is_written_in_pieces_and_whoever_comes_next_goes_on(
+    tmp_path: Path,
+) -> None:
+    def fill(patience_s: float = 0) -> UsearchIndex:
+        index = UsearchIndex(
+            "c", tmp_path, write_from=400, exact_below=100, piece=500, patience_s=patience_s
+        )
+        for begin in range(index.watermark(), ROWS, 250):
+            index.apply(changes(range(begin, begin + 250)), watermark=begin + 250)
+        return index
+
+    exact = ExactIndex()
+    exact.apply(changes(range(ROWS)), watermark=ROWS)
+    index = fill()
+    index.keep()
+    index.close()  # waits for one piece, since it has no patience
+    assert opened(tmp_path).watermark() == 500
+    index = fill()
+    index.apply([Change(ROWS + 1, "id3", ROWS + 1, None)], watermark=ROWS + 1)
+    assert written(index)
+    index.keep()
+    index.stop()  # as one that is killed: the pieces of before stay
+    assert opened(tmp_path).watermark() == 1_000
+    exact.apply([Change(ROWS + 1, "id3", ROWS + 1, None)], watermark=ROWS + 1)
+    assert recall(index, exact) > 0.9
+    assert sorted(index.live_seqs()) == sorted(exact.live_seqs())
+    assert written(index)
+    assert recall(index, exact) > 0.9
+    index.close()
+    assert opened(tmp_path).watermark() == 1_500
+    index = fill(patience_s=3_600)
+    index.apply([Change(ROWS + 1, "id3", ROWS + 1, None)], watermark=ROWS + 1)
+    index.keep()
+    index.close()
+    index = opened(tmp_path)
+    index.apply([Change(ROWS + 1, "id3", ROWS + 1, None)], watermark=ROWS + 1)
+    assert recall(index, exact) > 0.9
+    assert sorted(index.live_seqs()) == sorted(exact.live_seqs())
+    assert opened(tmp_path).watermark() in (ROWS, ROWS + 1)
+
+
 def test_one_process_at_a_time_builds_files_and_the_others_take_them(tmp_path: Path) -> None:
     exact = ExactIndex()
     one, other = opened(tmp_path), opened(tmp_path)

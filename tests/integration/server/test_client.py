@@ -16,6 +16,7 @@ from agentcl import (
     InvalidInput,
     Memory,
     MissingExtra,
+    NotFound,
     ServerUnavailable,
     errors,
 )
@@ -63,6 +64,16 @@ def test_a_server_that_does_not_answer_is_named() -> None:
         address = f"http://127.0.0.1:{free.getsockname()[1]}"
         with Client(address, tries=2) as client, pytest.raises(ServerUnavailable, match=address):
             client.list()
+
+
+def test_a_server_without_a_model_says_so_of_all_that_only_one_with_a_model_has(
+    memory: Memory,
+) -> None:
+    with served(memory) as url, Client(url) as client:
+        with pytest.raises(NotFound, match="no model stands behind this server"):
+            client.exchanges.get("x")
+        with pytest.raises(NotFound, match="no model stands behind this server"):
+            client.exchanges.report("x", score=1)
 
 
 @pytest.mark.parametrize("url", ["", "127.0.0.1:8321", "ftp://x", "http://", "http://:x"])

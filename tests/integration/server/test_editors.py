@@ -232,6 +232,22 @@ def test_a_body_that_is_no_message_is_refused(memory: Memory) -> None:
         assert client.get(f"{address}/health").status_code == 200
 
 
+@pytest.mark.parametrize("id", ["null", "1.5", "{}", "[]", "true"])
+def test_a_request_whose_id_is_none_is_refused_and_not_taken_for_a_notification(
+    memory: Memory, id: str
+) -> None:
+    accept = {"accept": "application/json, text/event-stream", "content-type": "application/json"}
+    said = f'{{"jsonrpc": "2.0", "id": {id}, "method": "ping"}}'
+    with served(memory) as url:
+        answer = httpx.post(f"{url}/mcp", content=said, headers=accept, timeout=60)
+        notified = {"jsonrpc": "2.0", "method": "notifications/initialized"}
+        taken = httpx.post(f"{url}/mcp", json=notified, headers=accept, timeout=60)
+    assert answer.status_code == 400
+    told = answer.json()
+    assert (told["id"], told["error"]["code"]) == (None, -32600)
+    assert taken.status_code == 202
+
+
 def test_what_editors_ask_is_counted_by_its_route(memory: Memory) -> None:
     async def work(address: str) -> None:
         async with connected(address) as client:

@@ -80,9 +80,15 @@ class Empty(IncidentDomain):
         return iter(())
 
 
+class Heedless(IncidentDomain):
+    def tasks(self, split: Split, *, family: str | None = None) -> Iterator[Task]:
+        return super().tasks(split)
+
+
 @pytest.mark.parametrize(
     ("domain", "broken"),
     [
+        (Heedless(), "a family lists its own tasks"),
         (Domain(Raises), "odd actions take a step and break nothing"),
         (Domain(Fails), "scores lie between 0 and 1"),
         (Domain(NotANumber), "scores lie between 0 and 1"),

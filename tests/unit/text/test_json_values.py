@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from agentcl.text.json_values import json_values
+from agentcl.text.json_values import fault_of_line, json_values
+from agentcl.text.parsing import parsed_json
 
 J = '{"facts": [["Mara", "works at", "Lindholm {Optics]"]]}'
 FACTS = {"facts": [["Mara", "works at", "Lindholm {Optics]"]]}
@@ -59,3 +60,24 @@ def test_of_several_values_all_and_of_one_that_is_cut_off_nothing(
     text: str, values: list[Any]
 ) -> None:
     assert json_values(text) == values
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("// x", "column 1 has a comment"),
+        ('{"a": 1} # x', "column 10 has a comment"),
+        ('{"a": 1 /* x */}', "column 9 has a comment"),
+        ("{'a': 1}", "column 2 has a single quote"),
+        ('{"a": 1,}', "comma"),
+        ('{"a": True}', "column 7 has a word that is no JSON"),
+        ("{a: 1}", "column 2 has a name without double quotes"),
+        ('{"a": ', "is where it breaks off"),
+        ('{"a": "x', "Unterminated string starting at column 7"),
+        ("[1 2]", "Expecting ',' delimiter at column 4"),
+    ],
+)
+def test_where_and_why_a_line_is_no_json_is_told(text: str, told: str) -> None:
+    with pytest.raises(ValueError) as caught:  # noqa: PT011  # of any reader
+        parsed_json(text)
+    assert told in fault_of_line(caught.value)

@@ -73,20 +73,16 @@ export async function rewrites(one: Doc, text: string): Promise<Undo> {
   return () => verb("update", { id: one.id, text: one.text, if_version: now.version }, own(one));
 }
 
-// A turn is not rewritten: it is taken out of use, and what is right is remembered in its place and read for what it states.
+// A turn is not rewritten: what is right takes its place, and is read for what it states.
 export async function restates(one: Turn, text: string): Promise<Undo> {
   const now = await inPlaceOf(one, text);
   return () => inPlaceOf(now, one.text);
 }
 
 async function inPlaceOf(one: Turn, text: string): Promise<Turn> {
-  const { key } = await get(one.sources[0]!, own(one)); // a conversation is called by its session
-  const message = { role: one.role, content: text, time: one.said_at, ...(one.name ? { name: one.name } : {}) };
-  const { turns } = await verb<{ turns: Turn[] }>("remember", { messages: [message] }, { ...own(one), session: key });
-  if (!turns[0]) return one; // it says so already
-  await verb("delete", { id: one.id }, own(one));
+  const now = await verb<Turn>("conversations/correct", { turn: one.id, text }, own(one));
   await digest(own(one));
-  return turns[0];
+  return now;
 }
 
 export const digest = (scope: Scope): Promise<unknown> => verb("statements/digest", { digester: DIGESTER }, scope);
