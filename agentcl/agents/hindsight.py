@@ -14,12 +14,12 @@ from functools import cached_property
 from itertools import islice
 from typing import Final, Literal
 
-from agentcl.agents.induction import Tried, conditions, key_of
+from agentcl.agents.induction import SURE, Tried, conditions, key_of
 from agentcl.guidance.effects import Effect
 from agentcl.lessons import Lesson
 
 _LEAST: Final = 2  # attempts in which a state was reached, before it is taken for a goal
-_CHANCE: Final = 0.02  # at the most, that a condition is one by chance
+_CHANCE: Final = 0.05  # at the most, that a condition is one by chance
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,36 +82,33 @@ class Hindsight:
         """
         looked = set[str]()
         for one in _first_tries(attempt):
-            state = next((key for key in self._states if one.action in self._wavering[key]), "")
+            state = next((key for key, by in self._wavering.items() if one.action in by), "")
             if one.came in ("nothing", "harm") and state:
                 for looker in sorted(self._lookers - looked):
                     yield self._enabled(state) or one.acting, looker
                 return
             looked.add(one.action)
 
-    def is_conditional(self, action: str) -> bool:
-        """Return whether an action brought one of the states, and in another attempt did not."""
-        return any(action in actions for actions in self._wavering.values())
-
     def is_told(self, lesson: Lesson) -> bool:
         """Return whether many attempts say more of an action than a lesson of one attempt.
 
-        When it brings a state is told by `ways`. What waits for a state, or looks something up, is not useless for having come too
-        early or twice.
+        When it brings a state is told by `ways`, if it mostly does not. What brings one at times is not useless, nor is what waits
+        for one, or looks something up, for having come too early or twice.
         """
-        is_more = (
-            lesson.claim in ("useless", "avoid") and lesson.what in self._lookers | self._waiting
-        )
-        return is_more or self.is_conditional(lesson.what)
+        shares = [by[lesson.what] for by in self._wavering.values() if lesson.what in by]
+        if lesson.claim in ("useless", "avoid"):
+            return bool(shares) or lesson.what in self._lookers | self._waiting
+        return any(share < SURE for share in shares)
 
     def _likely(self) -> list[str]:
         """Return what only outcomes of change told, and none that reached the goal, in some attempts."""
         told_in, vain = Counter[str](), set(self._vain)
         for attempt in self._attempts:
             vain.update(_keys(attempt.first))
-            told_in.update({
+            changed = (
                 key for one in attempt.steps if one.came == "change" for key in _keys(one.told)
-            })  # fmt: skip
+            )
+            told_in.update(dict.fromkeys(changed, 1))
             vain.update(
                 key for one in attempt.steps if one.came == "goal" for key in _keys(one.told)
             )
@@ -123,19 +120,19 @@ class Hindsight:
         return frozenset(self._wavering)
 
     @cached_property
-    def _wavering(self) -> dict[str, set[str]]:
-        """The actions that told something, and were tried in vain in another attempt before it was told; by what they told."""
-        found = dict[str, set[str]]()
+    def _wavering(self) -> dict[str, dict[str, float]]:
+        """By state, the actions that were tried in vain before it in one attempt and brought it in another, with the share that did."""
+        found = dict[str, dict[str, float]]()
         for key in self._likely():
-            by, failed = set[str](), set[str]()
+            reached, tried = Counter[str](), Counter[str]()
             for attempt in self._attempts:
                 for one in _first_tries(attempt, key):
-                    if one.came == "change" and key in _keys(one.told):
-                        by.add(one.action)
-                    elif one.came in ("nothing", "harm"):
-                        failed.add(one.action)
-            if by & failed:
-                found[key] = by & failed
+                    is_reached = one.came == "change" and key in _keys(one.told)
+                    reached[one.action] += is_reached
+                    tried[one.action] += is_reached or one.came in ("nothing", "harm")
+            shares = {one: reached[one] / tried[one] for one in reached if reached[one]}
+            if by := {one: share for one, share in shares.items() if share < 1}:
+                found[key] = by
         return found
 
     @cached_property
