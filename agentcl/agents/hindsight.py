@@ -159,12 +159,12 @@ class Hindsight:
 
     @cached_property
     def _vain(self) -> frozenset[str]:
-        """What outcomes told that changed nothing: it says nothing of how things are."""
+        """What outcomes told that changed nothing: it says nothing of how things are, unless it was looked up again."""
         return frozenset(
             key
             for attempt in self._attempts
             for one in attempt.steps
-            if one.came in ("nothing", "harm")
+            if one.came in ("nothing", "harm") and one.action not in self._lookers
             for key in _keys(one.told)
         )
 

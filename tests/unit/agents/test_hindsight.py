@@ -1,5 +1,7 @@
 """What attempts brought about on the way, as lessons, whether or not they reached their goal."""
 
+from dataclasses import replace
+
 import pytest
 
 from agentcl.agents import OutcomeTeacher, Transcript
@@ -59,6 +61,23 @@ def test_what_waited_for_it_needs_it_and_what_shows_the_condition() -> None:
         in said
     )
     assert "Before you move an order, look up the order." in said
+
+
+def test_what_was_looked_up_twice_is_known_all_the_same() -> None:
+    one = ticket("a club member", CODE)
+    again = replace(one, steps=(one.steps[0], *one.steps))
+    assert "When its customer is a club member, send the customer a code." in told(*MIXED, again)
+
+
+def test_what_mostly_works_is_told_by_one_attempt_too() -> None:
+    code = next(CODES)
+    late = f"The order {code} is late."
+    steps = ((f"move {code}", VAIN), (CODE, VERIFIED), (f"move {code}", "Booked."))
+    good = Transcript("settle the ticket.", late, steps, is_success=True)
+    mostly = [ticket("a club member", CODE) for _ in range(5)]
+    need = "Before you move an order, send the customer a code."
+    assert need in told(ticket("a new customer", CODE), *mostly, good)
+    assert need not in told(*[ticket("a new customer", CODE)] * 4, *mostly, good)
 
 
 def test_two_attempts_are_too_few_to_tell() -> None:
