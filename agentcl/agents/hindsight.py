@@ -14,7 +14,7 @@ from functools import cached_property
 from itertools import islice
 from typing import Final, Literal
 
-from agentcl.agents.induction import SURE, Tried, conditions, key_of
+from agentcl.agents.induction import Tried, conditions, key_of
 from agentcl.guidance.effects import Effect
 from agentcl.lessons import Lesson
 
@@ -92,13 +92,13 @@ class Hindsight:
     def is_told(self, lesson: Lesson) -> bool:
         """Return whether many attempts say more of an action than a lesson of one attempt.
 
-        When it brings a state is told by `ways`, if it mostly does not. What brings one at times is not useless, nor is what waits
-        for one, or looks something up, for having come too early or twice.
+        When it brings a state is told by `ways`. What waits for one, or looks something up, is not useless for having come too early or
+        twice.
         """
-        shares = [by[lesson.what] for by in self._wavering.values() if lesson.what in by]
-        if lesson.claim in ("useless", "avoid"):
-            return bool(shares) or lesson.what in self._lookers | self._waiting
-        return any(share < SURE for share in shares)
+        if any(lesson.what in by for by in self._wavering.values()):
+            return True
+        is_against = lesson.claim in ("useless", "avoid")
+        return is_against and lesson.what in self._lookers | self._waiting
 
     def _likely(self) -> list[str]:
         """Return what only outcomes of change told, and none that reached the goal, in some attempts."""
@@ -120,19 +120,19 @@ class Hindsight:
         return frozenset(self._wavering)
 
     @cached_property
-    def _wavering(self) -> dict[str, dict[str, float]]:
-        """By state, the actions that were tried in vain before it in one attempt and brought it in another, with the share that did."""
-        found = dict[str, dict[str, float]]()
+    def _wavering(self) -> dict[str, set[str]]:
+        """By state, the actions that were tried in vain before it in one attempt and brought it in another."""
+        found = dict[str, set[str]]()
         for key in self._likely():
-            reached, tried = Counter[str](), Counter[str]()
+            by, failed = set[str](), set[str]()
             for attempt in self._attempts:
                 for one in _first_tries(attempt, key):
-                    is_reached = one.came == "change" and key in _keys(one.told)
-                    reached[one.action] += is_reached
-                    tried[one.action] += is_reached or one.came in ("nothing", "harm")
-            shares = {one: reached[one] / tried[one] for one in reached if reached[one]}
-            if by := {one: share for one, share in shares.items() if share < 1}:
-                found[key] = by
+                    if one.came == "change" and key in _keys(one.told):
+                        by.add(one.action)
+                    elif one.came in ("nothing", "harm"):
+                        failed.add(one.action)
+            if by & failed:
+                found[key] = by & failed
         return found
 
     @cached_property

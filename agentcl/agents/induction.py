@@ -20,7 +20,7 @@ from agentcl.text.terms import terms
 
 # Episodes in which an action reached the goal, before anything is drawn from them
 _LEAST: Final = 2
-SURE: Final = 0.7  # that it reaches the goal
+_SURE: Final = 0.7  # that it reaches the goal
 _MOST_CLAUSES: Final = 12  # of one situation
 # Verbs that say how something is; of others, the ending: "its customer pays by card".
 _SAYS: Final = frozenset(["is", "was", "are", "were", "has", "have", "had", "does", "did", "cost"])
@@ -93,7 +93,7 @@ def conditions(
             keys = {key_of(one) for one in clauses}
             held = [is_reached for have, is_reached in known if keys <= have]
             sure = (sum(held) + 1) / (len(held) + 2)
-            is_surer = sum(held) >= _LEAST and sure >= SURE and sure > reached / len(alike)
+            is_surer = sum(held) >= _LEAST and sure >= _SURE and sure > reached / len(alike)
             if is_surer and by_chance(sum(held), len(held), reached, len(alike)) <= chance:
                 found.append((-sure, size, clauses))
     yield from (clauses for *_, clauses in sorted(found, key=lambda one: one[:2]))

@@ -59,7 +59,7 @@ def timely(
     A lesson that something has to come before an action is left out once that was done. Until then it is joined to the lessons
     that name the action: "When a queue is full, first pause it, then drain it". Of lessons that say so of things of several kinds,
     those are left out whose kind was not seen, as long as another one is due, or once that of the kind that was seen is done, or
-    all was looked up. What they say to do is set aside. When nothing has to come first any more, the action is said to be next
+    all was looked up; so is one that says of all what another says of one kind. What they say to do is set aside. When nothing has to come first any more, the action is said to be next
     where no other lesson speaks of it.
     What was done in vain since something last changed, or looked up, is not told again.
     Any other guidance stays as it is.
@@ -160,7 +160,19 @@ def _needs(
         is_done = any(_is_meant(lesson.what, one, actions) for one in done)
         is_vain = not is_done and _is_over(lesson.what, actions, hopeful)
         needs[action].append(_Need(text, said, lesson, about, is_known, is_done, is_vain))
-    return needs
+    return {action: _without_general(some) for action, some in needs.items()}
+
+
+def _without_general(needs: Sequence[_Need]) -> list[_Need]:
+    """Return what has to come first without what is said of all kinds of things and, by another lesson, of one kind alone."""
+    return [
+        need
+        for need in needs
+        if not any(
+            need.about < other.about and content(need.lesson.what) == content(other.lesson.what)
+            for other in needs
+        )
+    ]
 
 
 def _due(action: str, needs: Sequence[_Need], is_all_seen: bool) -> list[_Need]:

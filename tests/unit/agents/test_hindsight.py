@@ -69,17 +69,6 @@ def test_what_was_looked_up_twice_is_known_all_the_same() -> None:
     assert "When its customer is a club member, send the customer a code." in told(*MIXED, again)
 
 
-def test_what_mostly_works_is_told_by_one_attempt_too() -> None:
-    code = next(CODES)
-    late = f"The order {code} is late."
-    steps = ((f"move {code}", VAIN), (CODE, VERIFIED), (f"move {code}", "Booked."))
-    good = Transcript("settle the ticket.", late, steps, is_success=True)
-    mostly = [ticket("a club member", CODE) for _ in range(5)]
-    need = "Before you move an order, send the customer a code."
-    assert need in told(ticket("a new customer", CODE), *mostly, good)
-    assert need not in told(*[ticket("a new customer", CODE)] * 4, *mostly, good)
-
-
 def test_two_attempts_are_too_few_to_tell() -> None:
     said = told(*MIXED[:2])
     assert not [one for one in said if "member" in one and "code" in one]

@@ -122,6 +122,15 @@ def test_once_all_was_done_what_had_to_come_first_is_set_aside() -> None:
     assert not timely((CODE, LOOK, CALL), TICKET, (), MOVES).aside & {"move T1", "look up T1"}
 
 
+def test_what_is_said_of_one_kind_is_not_said_of_all() -> None:
+    general = "Before you move an order, send a code."
+    assert moving(IS_NEW, of=(general, CALL)) == (
+        "Before you move T1, send a code.",
+        "Before you move T1, call the customer.",
+    )
+    assert moving(IS_NEW, of=(general, CODE, CALL)) == ("Before you move T1, call the customer.",)
+
+
 def test_words_of_a_kind_that_stand_apart_do_not_tell_of_it() -> None:
     apart = ("look up the customer", "The order T1 has an old customer. She wants a new lamp.")
     assert moving(apart) == (CODE, CALL)
