@@ -33,7 +33,7 @@ class Done:
 
 
 @dataclass(frozen=True, slots=True)
-class Attempt:
+class Trail:
     """What was seen and done in one attempt."""
 
     first: tuple[str, ...]  # clauses that were seen first
@@ -41,7 +41,7 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
+class Reaching:
     """How a state is reached that an attempt reached on its way."""
 
     condition: tuple[str, ...]  # clauses under which the action reaches it
@@ -60,10 +60,10 @@ class Hindsight:
         attempts: at one kind of task, in one world.
     """
 
-    def __init__(self, attempts: Sequence[Attempt]) -> None:
+    def __init__(self, attempts: Sequence[Trail]) -> None:
         self._attempts = attempts
 
-    def ways(self, attempt: Attempt) -> Iterator[Way]:
+    def ways(self, attempt: Trail) -> Iterator[Reaching]:
         """Yield how the states are reached that one of the attempts reached, in its order."""
         for state in self._reached(attempt):
             trials = [trial for one in self._attempts for trial in self._trials(one, state)]
@@ -71,11 +71,11 @@ class Hindsight:
             if of_it is None:
                 continue
             for told in islice(conditions(trials, of_it, chance=_CHANCE), 1):
-                yield Way(
+                yield Reaching(
                     tuple(sorted(told)), of_it.action, self._enabled(state), self._shower(told)
                 )
 
-    def unclear(self, attempt: Attempt) -> Iterator[tuple[str, str]]:
+    def unclear(self, attempt: Trail) -> Iterator[tuple[str, str]]:
         """Yield what to look up before what, where an attempt did in vain what brought a state elsewhere, and nobody knows when.
 
         What decides may be what was not looked up, so that comes first from now on: `Done.acting`, and the action that looks it up.
@@ -168,11 +168,11 @@ class Hindsight:
             for key in _keys(one.told)
         )
 
-    def _reached(self, attempt: Attempt) -> list[str]:
+    def _reached(self, attempt: Trail) -> list[str]:
         told = [key for one in attempt.steps if one.came == "change" for key in _keys(one.told)]
         return [key for key in dict.fromkeys(told) if key in self._states]
 
-    def _trials(self, attempt: Attempt, state: str) -> Iterator[Tried]:
+    def _trials(self, attempt: Trail, state: str) -> Iterator[Tried]:
         """Yield what was tried in an attempt until it reached a state, each action once.
 
         What was only looked up counts as known from the beginning, since it was so.
@@ -223,7 +223,7 @@ class Hindsight:
         return max(shown, key=lambda one: shown[one], default="")
 
 
-def _first_tries(attempt: Attempt, state: str = "") -> Iterator[Done]:
+def _first_tries(attempt: Trail, state: str = "") -> Iterator[Done]:
     """Yield what was done until a state was told, or to the end without one, each action once."""
     tried = set[str]()
     for one in attempt.steps:

@@ -22,7 +22,7 @@ from agentcl.agents.clauses import (
     sentences,
     with_kinds,
 )
-from agentcl.agents.hindsight import Attempt, Done, Hindsight
+from agentcl.agents.hindsight import Done, Hindsight, Trail
 from agentcl.agents.induction import Tried, conditions, count, parts, with_clauses
 from agentcl.agents.teacher import Distilled, Edited, Editor
 from agentcl.agents.transcript import Transcript
@@ -170,7 +170,7 @@ def _induced(transcript: Transcript, earlier: Sequence[Transcript]) -> Iterator[
             yield Lesson(f"you {with_clauses(acting, sorted(told))}", "needs", before.action)
 
 
-def _on_the_way(attempts: Hindsight, here: Attempt) -> Iterator[Lesson]:
+def _on_the_way(attempts: Hindsight, here: Trail) -> Iterator[Lesson]:
     """Yield what reached the states that an attempt reached on its way, and what shows that it will."""
     ways = [*attempts.ways(here)]
     for way in ways:
@@ -185,7 +185,7 @@ def _on_the_way(attempts: Hindsight, here: Attempt) -> Iterator[Lesson]:
 
 
 @lru_cache(maxsize=1_024)
-def _attempt(transcript: Transcript) -> Attempt:
+def _attempt(transcript: Transcript) -> Trail:
     """Return an attempt in the words of lessons."""
     write, names = _Writer(transcript), _names(transcript)
     done = [
@@ -197,7 +197,7 @@ def _attempt(transcript: Transcript) -> Attempt:
         )
         for step, (_, outcome) in zip(_steps(transcript), transcript.steps, strict=True)
     ]
-    return Attempt(write.known(transcript.first, names), tuple(done))
+    return Trail(write.known(transcript.first, names), tuple(done))
 
 
 def _before_last(transcript: Transcript) -> Tried | None:

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from agentcl.agents import OutcomeTeacher, Transcript
-from agentcl.agents.hindsight import Attempt, Done, Hindsight
+from agentcl.agents.hindsight import Done, Hindsight, Trail
 
 VERIFIED = "The system marks the customer as verified."
 VAIN = "Nobody needed that. Nothing changed."
@@ -111,6 +111,6 @@ def test_what_one_attempt_needed_is_not_told_where_it_depends() -> None:
 
 @pytest.mark.parametrize("came", ["nothing", "change", "harm", "goal"])
 def test_one_attempt_alone_has_no_states(came: str) -> None:
-    alone = Attempt(("it rains",), (Done("go home", "go home", came, ("it is dry",)),))  # type: ignore[arg-type]
+    alone = Trail(("it rains",), (Done("go home", "go home", came, ("it is dry",)),))  # type: ignore[arg-type]
     assert not [*Hindsight([alone]).ways(alone)]
     assert not [*Hindsight([alone]).unclear(alone)]
