@@ -177,7 +177,7 @@ class Agent:
             is_frozen=is_frozen,
             **self._scope,
         ) as episode:
-            acting = _Acting(self, episode, lane, environment, self._student(episode))
+            acting = _Acting(self, episode, lane, self._student(episode))
             start = Situation(seen.goal, seen.text, task=task, seed=seed)
             end = act_until_over(environment, acting, start, on_step=acting.keep)
             score = environment.score()
@@ -313,13 +313,11 @@ class _Acting:
         agent: Agent,
         episode: EpisodeRecorder,
         lane: Lane,
-        environment: Environment,
         student: Actor,
     ) -> None:
         self.over = ""  # the part of the budget that is used up
         self._agent, self._episode, self._lane = agent, episode, lane
         self._student = student
-        self._environment = environment
         self._started = agent.clock()
         self._plan = ""
         self._by = ""  # who chose the last action

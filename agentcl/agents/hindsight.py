@@ -115,11 +115,6 @@ class Hindsight:
         return [key for key, count in told_in.items() if count >= _LEAST and key not in vain]
 
     @cached_property
-    def _states(self) -> frozenset[str]:
-        """The clauses that are states, by their keys."""
-        return frozenset(self._wavering)
-
-    @cached_property
     def _wavering(self) -> dict[str, set[str]]:
         """By state, the actions that were tried in vain before it in one attempt and brought it in another."""
         found = dict[str, set[str]]()
@@ -149,7 +144,7 @@ class Hindsight:
 
     @cached_property
     def _waiting(self) -> frozenset[str]:
-        enabled = {self._enabled(state) for state in self._states}
+        enabled = {self._enabled(state) for state in self._wavering}
         return frozenset(
             one.action
             for attempt in self._attempts
@@ -170,7 +165,7 @@ class Hindsight:
 
     def _reached(self, attempt: Trail) -> list[str]:
         told = [key for one in attempt.steps if one.came == "change" for key in _keys(one.told)]
-        return [key for key in dict.fromkeys(told) if key in self._states]
+        return [key for key in dict.fromkeys(told) if key in self._wavering]
 
     def _trials(self, attempt: Trail, state: str) -> Iterator[Tried]:
         """Yield what was tried in an attempt until it reached a state, each action once.
@@ -182,7 +177,9 @@ class Hindsight:
             if one.action in self._lookers and one.came == "change":
                 keyed = ((said, key_of(said)) for said in one.told)
                 facts |= dict.fromkeys(
-                    said for said, key in keyed if key not in self._states | self._vain
+                    said
+                    for said, key in keyed
+                    if key not in self._wavering and key not in self._vain
                 )
         now = list[str]()
         for one in _first_tries(attempt, state):
@@ -190,7 +187,7 @@ class Hindsight:
             if is_reached or one.came in ("nothing", "harm"):
                 yield Tried(one.action, tuple(dict.fromkeys((*facts, *now))), is_reached)
             if one.came == "change":
-                now += [said for said in one.told if key_of(said) in self._states]
+                now += [said for said in one.told if key_of(said) in self._wavering]
 
     def _enabled(self, state: str) -> str:
         """Return what failed before a state was reached, and never did anything but after it."""

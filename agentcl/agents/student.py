@@ -132,8 +132,9 @@ class Student:
         action = meant or meant_action(answer, offered) or answer
         if offered and action not in offered and self.instructions:
             is_withheld = action in (actions or ())
-            named = self._named_alone(situation, offered) if is_withheld else ""
-            action = named or nearest_action(answer, offered) or action
+            named = _named(offered, situation.guidance, actions or ()) if is_withheld else []
+            due = named[0] if len(named) == 1 else ""
+            action = due or nearest_action(answer, offered) or action
         said = f"{reply.thought}\n{reply.text}".strip()
         return ModelAct(action, said, reply.usage, planning, sub_goal)
 
@@ -178,19 +179,7 @@ class Student:
             return ""
         actions = offered or ()
         listed = listed_actions(unescape(final_answer(said), seen_in=prompt), actions)
-        told = situation.guidance
-        named = [one for one in listed if any(is_named(one, text, actions) for text in told)]
-        return next(iter(named or listed), "")
-
-    def _named_alone(self, situation: Situation, offered: Sequence[str]) -> str:
-        """Return the one action on offer that guidance names; empty if there is none or another one."""
-        actions = situation.actions or ()
-        named = [
-            one
-            for one in offered
-            if any(is_named(one, text, actions) for text in situation.guidance)
-        ]
-        return named[0] if len(named) == 1 else ""
+        return next(iter(_named(listed, situation.guidance, actions) or listed), "")
 
     def _prompt(
         self, form: Form, situation: Situation, offered: Sequence[str] | None, sub_goal: str
@@ -234,3 +223,8 @@ class Student:
                 scores[action] += logprob
         best = max(scores, key=scores.__getitem__)
         return ModelAct(best, "", usage, planning, sub_goal)
+
+
+def _named(among: Sequence[str], guidance: Sequence[str], actions: Sequence[str]) -> list[str]:
+    """Return which of some actions guidance names, where all of `actions` could be meant."""
+    return [one for one in among if any(is_named(one, text, actions) for text in guidance)]

@@ -42,9 +42,7 @@ class Timely:
     """What guidance says at one step."""
 
     guidance: tuple[str, ...]  # in its order
-    aside: frozenset[
-        str
-    ]  # actions that come first: all that has to was done, so that none of them is due
+    aside: frozenset[str]  # actions that come first at times, and not now
 
 
 def timely(
@@ -59,8 +57,8 @@ def timely(
     A lesson that something has to come before an action is left out once that was done. Until then it is joined to the lessons
     that name the action: "When a queue is full, first pause it, then drain it". Of lessons that say so of things of several kinds,
     those are left out whose kind was not seen, as long as another one is due, or once that of the kind that was seen is done, or
-    all was looked up; so is one that says of all what another says of one kind. What they say to do is set aside. When nothing has to come first any more, the action is said to be next
-    where no other lesson speaks of it.
+    all was looked up; so is one that says of all what another says of one kind. What they say to do is set aside. When nothing has
+    to come first any more, the action is said to be next where no other lesson speaks of it.
     What was done in vain since something last changed, or looked up, is not told again.
     Any other guidance stays as it is.
 

@@ -43,9 +43,7 @@ class Situation:
     seed: int = 0  # of the episode; chance follows from it and the task
     ask: Callable[[str], Sequence[str]] = nothing_known  # what memory says of a question
     stretches: tuple[Stretch, ...] = ()  # of earlier episodes, as demonstrations
-    may_change: Callable[[str], bool] = (
-        any_may  # whether an action does more than look something up
-    )
+    may_change: Callable[[str], bool] = any_may  # whether an action does not only look
 
     @property
     def actions(self) -> tuple[str, ...] | None:
@@ -104,11 +102,11 @@ def act_until_over(
         EnvironmentFailed: if the environment breaks.
     """
     history: History = ()
-    if isinstance(environment, Foreseen):
-        start = replace(start, may_change=environment.changes)
     while True:
         offered = cache(environment.admissible_actions)
         situation = replace(start, history=history, offered=offered)
+        if isinstance(environment, Foreseen):
+            situation = replace(situation, may_change=cache(environment.changes))
         act = actor.act(situation)
         if act is None:
             return "gave up"

@@ -13,7 +13,7 @@ import traceback
 from multiprocessing.connection import Connection
 from typing import Any
 
-from agentcl.envs.base import Environment
+from agentcl.envs.base import Environment, Foreseen
 from agentcl.envs.registry import open_domain
 
 
@@ -46,6 +46,8 @@ def _answer(environment: Environment, method: str, arguments: dict[str, Any]) ->
     if method == "admissible_actions":
         actions = environment.admissible_actions(**arguments)
         return None if actions is None else list(actions)
+    if method == "changes" and not isinstance(environment, Foreseen):
+        return True
     return getattr(environment, method)(**arguments)
 
 

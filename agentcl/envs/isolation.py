@@ -81,6 +81,10 @@ class IsolatedEnvironment:
         )
         return actions
 
+    def changes(self, action: str) -> bool:
+        """Return whether an action may change something, as far as the child's environment says (`Foreseen`)."""
+        return bool(self._call("changes", action=action, is_within=True))
+
     def score(self) -> Score:
         """Return how well the episode went so far."""
         score: Score = self._call("score", is_within=True)

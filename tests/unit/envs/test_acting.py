@@ -14,6 +14,7 @@ from agentcl.envs.domains.excytin.domain import IncidentLogsDomain
 from agentcl.envs.domains.excytin.investigator import Investigator
 from agentcl.envs.domains.incidents.domain import IncidentDomain, IncidentEnvironment
 from agentcl.envs.domains.incidents.responder import Responder
+from agentcl.envs.isolation import IsolatedEnvironment
 from agentcl.envs.policies import NullPolicy, OraclePolicy, RandomPolicy, ReplayPolicy
 from agentcl.errors import InvalidInput
 from agentcl.testing import ActorContract
@@ -135,8 +136,15 @@ def test_an_actor_is_told_what_only_looks_where_the_environment_knows() -> None:
             told.append((situation.may_change("look up it"), situation.may_change("refund it")))
             return None
 
-    for domain in (DeskDomain(), DOMAIN):
-        environment, task = domain.make(), next(domain.tasks("test"))
+    desk, incidents = DeskDomain(), DOMAIN
+    for environment, domain in (
+        (desk.make(), desk),
+        (IsolatedEnvironment("desk"), desk),
+        (incidents.make(), incidents),
+        (IsolatedEnvironment("incidents"), incidents),
+    ):
+        task = next(domain.tasks("test"))
         seen = environment.reset(task, seed=0)
         act_until_over(environment, Asks(), Situation(seen.goal, seen.text))
-    assert told == [(False, True), (True, True)]
+        environment.close()
+    assert told == [(False, True), (False, True), (True, True), (True, True)]
