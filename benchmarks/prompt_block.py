@@ -1,4 +1,4 @@
-"""What the frame of a prompt's block costs in tokens, beside the same texts set one under the other.
+"""What the frame of a prompt's block costs in tokens, beside the same texts set one under the other, each behind its title.
 
     python benchmarks/prompt_block.py [--tokenizer tokenizer.json ...]
 
@@ -91,8 +91,8 @@ def main() -> None:
 
 
 def plain(hits: Sequence[Hit]) -> str:
-    """Return the texts one under the other: the baseline."""
-    return "\n".join(hit.text for hit in hits)
+    """Return the texts one under the other, each behind its title: the baseline."""
+    return "\n".join(f"{hit.title}: {hit.text}" if hit.title else hit.text for hit in hits)
 
 
 def framed(hits: Sequence[Hit]) -> str:

@@ -2,15 +2,21 @@
 
 Chat programs send the same message again: in a retry, in windows that overlap, as the whole history each time.
 What is stored of a conversation is a sequence of places. A message fits a place if speaker and words are the
-same, and the time, where all messages tell theirs. A place whose turn was deleted or forgotten fits anything.
+same, and the time, where all messages tell theirs. Who sends a history again does not know what was done to it here:
+
+- A turn that was corrected is known by what it said before, too.
+- A turn that was deleted keeps its place, and what it said is known there; who leaves it out is known as well. So does one
+  that was forgotten while this process holds the conversation; of any other one between two turns only its place is
+  known, and fits anything.
 """
 
 from __future__ import annotations
 
 import json
 import threading
+from bisect import bisect_left
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 from typing import Final, NamedTuple
 
@@ -18,7 +24,7 @@ from agentcl.memory.messages import heard
 from agentcl.store.base import Store
 from agentcl.store.conversations import Turn
 from agentcl.store.records import ScopeView, to_micros
-from agentcl.store.rows import Row
+from agentcl.store.rows import Row, readable
 from agentcl.store.turns import turns_of
 
 _MOST_PLACES: Final = 200_000  # kept of all conversations together
@@ -41,26 +47,77 @@ def place(role: str, name: str, text: str, at: int | None, message: str) -> Hear
     return Heard(blake2b(said.encode(), digest_size=16).digest(), at, message)
 
 
+_NONE: Final[Mapping[int, Sequence[Heard]]] = {}
+
+
+class _Either:
+    """What equals each of two."""
+
+    __slots__ = ("_those",)
+
+    def __init__(self, *those: object) -> None:
+        self._those = those
+
+    def __eq__(self, other: object) -> bool:
+        return any(one == other for one in self._those)
+
+    __hash__ = None  # type: ignore[assignment]  # nothing is looked up by it
+
+
 class Script:
-    """What is stored of a conversation, by place; None where a turn was taken away."""
+    """What is stored of a conversation, by place."""
 
     def __init__(self) -> None:
-        self.words: list[bytes | None] = []
-        self.timed: list[tuple[bytes, int | None] | None] = []
-        self.ids: dict[str, Heard] = {}  # by the messages' own ids
+        self.words: list[object] = []  # None where nothing is known of what was taken away
+        self.timed: list[object] = []
+        self.ids: dict[str, object] = {}  # the words of places by the messages' own ids
         self.nameless: set[int] = set()  # places of turns without one
+        self.gone: set[int] = set()  # places of turns that were taken away
+        self._places: dict[str, int] = {}  # by the turns' ids
 
     def __len__(self) -> int:
         return len(self.words)
 
-    def add(self, one: Heard | None) -> None:
-        """Add what stands in the next place."""
-        if one is not None and one.message:
-            self.ids[one.message] = one
-        elif one is not None:
-            self.nameless.add(len(self.words))
-        self.words.append(None if one is None else one.words)
-        self.timed.append(None if one is None else (one.words, one.at))
+    def add(self, one: Heard | None, id: str = "", *, before: Sequence[Heard] = ()) -> None:
+        """Add what stands in the next place: a turn, or None, and those that stood there before."""
+        at = len(self.words)
+        self.words.append(None)
+        self.timed.append(None)
+        self.gone.add(at)
+        for other in before:
+            self._hear(at, other)
+        if one is not None:
+            self.put(at, one, id)
+        elif not before:
+            self.nameless.add(at)
+
+    def put(self, at: int, one: Heard, id: str) -> None:
+        """Put a turn in the place of what was taken away."""
+        self._hear(at, one)
+        self.gone.discard(at)
+        self._places[id] = at
+
+    def take(self, id: str) -> bool:
+        """Note that a turn was taken away; return whether it was there."""
+        at = self._places.pop(id, None)
+        if at is not None:
+            self.gone.add(at)
+        return at is not None
+
+    def _hear(self, at: int, one: Heard) -> None:
+        before = self.words[at]
+        if before is None:
+            self.words[at], self.timed[at] = one.words, (one.words, one.at)
+        else:
+            self.words[at] = _Either(before, one.words)
+            self.timed[at] = _Either(self.timed[at], (one.words, one.at))
+            self.ids = {
+                id: self.words[at] if words is before else words for id, words in self.ids.items()
+            }
+        if one.message:
+            self.ids[one.message] = self.words[at]
+        else:
+            self.nameless.add(at)
 
 
 class Transcripts:
@@ -98,10 +155,10 @@ class Transcripts:
             for row in journal.since(self._seq, kinds=(Turn.kind,)):
                 if row.seq > last:
                     break
-                if row.op != "put" or row.version > 1:  # taken away, or merged: all is read anew
-                    self._forget()
-                    break
-                self._take(row)
+                if row.op == "put":
+                    self._take(row)
+                else:
+                    any(held.take(row.id) for held in self._held.values())
         self._seq = last
 
     def _take(self, row: Row) -> None:
@@ -111,7 +168,10 @@ class Transcripts:
             return
         turn = row.record()
         assert isinstance(turn, Turn)
-        if turn.ordinal < len(held):  # it fills a gap
+        if row.version == 1 and turn.ordinal in held.gone:  # it is the correction of another one
+            held.put(turn.ordinal, _heard(turn), turn.id)
+            return
+        if row.version > 1 or turn.ordinal < len(held):  # merged: it is read anew
             self._count -= len(self._held.pop(conversation))
             return
         before = len(held)
@@ -125,16 +185,95 @@ class Transcripts:
 
 def _read(journal: Store, conversation: str) -> Script:
     script = Script()
+    gone = _gone(journal, conversation)
     for turn in turns_of(journal, conversation, view=_EVERYONE):
-        _add(script, turn)
+        _add(script, turn, gone)
+    for at in sorted(gone):
+        _fill(script, at + 1, gone)
     return script
 
 
-def _add(script: Script, turn: Turn) -> None:
-    for _ in range(turn.ordinal - len(script)):
-        script.add(None)
-    at = to_micros(turn.moment)
-    script.add(place(turn.role, turn.name, turn.text, at, turn.message))
+def _gone(journal: Store, conversation: str) -> dict[int, list[Heard]]:
+    """Return what turns of a conversation that were deleted, and not forgotten, said in their places."""
+    rows = journal.rows_of(conversation, kind=Turn.kind)
+    deleted = {row.id for row in rows if row.op == "delete"}
+    found: dict[int, list[Heard]] = {}
+    for turn in readable(row for row in rows if row.op == "put" and row.id in deleted):
+        if isinstance(turn, Turn):
+            found.setdefault(turn.ordinal, []).append(_heard(turn))
+    return found
+
+
+def _add(script: Script, turn: Turn, gone: Mapping[int, Sequence[Heard]] = _NONE) -> None:
+    _fill(script, turn.ordinal, gone)
+    script.add(_heard(turn), turn.id, before=gone.get(turn.ordinal, ()))
+
+
+def _fill(script: Script, end: int, gone: Mapping[int, Sequence[Heard]]) -> None:
+    """Add places of what was taken away, up to one."""
+    for at in range(len(script), end):
+        script.add(None, before=gone.get(at, ()))
+
+
+def _heard(turn: Turn) -> Heard:
+    return place(turn.role, turn.name, turn.text, to_micros(turn.moment), turn.message)
+
+
+class _Stored:
+    """The places of a script, as messages are laid onto them.
+
+    Args:
+        there: what fits each; None where nothing is known of what was taken away.
+        gone: the places of what was taken away.
+    """
+
+    def __init__(self, there: Sequence[object], gone: set[int]) -> None:
+        self.there, self.gone = there, gone
+        self._ends = sorted(gone)
+
+    def last(self, behind: int, one: object) -> int | None:
+        """Return the last place that is not gone, if a message fits it."""
+        for at in range(len(self.there) - 1, behind - 1, -1):
+            if at not in self.gone:
+                return at if self.there[at] == one else None
+        return None
+
+    def walk(self, start: int, asked: Sequence[object]) -> Sequence[int]:
+        """Return the places that messages fit from one on: all of them, or as many as there are; empty if they do not."""
+        places: list[int] = []
+        at = start
+        while at < len(self.there) and len(places) < len(asked):
+            count = len(places)
+            if at in self.gone:
+                places += [at] * self._is_sent(at, asked[count])
+                at += 1
+                continue
+            size = min(self._end(at) - at, len(asked) - count)
+            # Mostly the first one differs already.
+            if (
+                self.there[at] != asked[count]
+                or self.there[at : at + size] != asked[count : count + size]
+            ):
+                return ()
+            places += range(at, at + size)
+            at += size
+        unknown = sum(self.there[at] is None for at in places)
+        fits = 2 * unknown < len(places) and not self.gone.issuperset(places)
+        return places if fits else ()
+
+    def _end(self, at: int) -> int:
+        """Return the first place from one on that is gone."""
+        number = bisect_left(self._ends, at)
+        return self._ends[number] if number < len(self._ends) else len(self.there)
+
+    def _is_sent(self, at: int, one: object) -> bool:
+        """Return whether a message is what was taken away from a place, and not what follows."""
+        if self.there[at] is not None:
+            return self.there[at] == one
+        behind = next(
+            (later for later in range(at, len(self.there)) if later not in self.gone), None
+        )
+        return behind is not None and self.there[behind] != one
 
 
 def align(held: Script, coming: Sequence[Heard]) -> list[int | None]:
@@ -145,33 +284,40 @@ def align(held: Script, coming: Sequence[Heard]) -> list[int | None]:
     - Else the longest beginning of the messages with which what is there ends is there, and the rest follows.
     - Else a long beginning that lies within what is there is there: somebody else spoke behind what a call that was cut
       off had stored. Of the rest the same is asked, behind that.
+
+    What was taken away may be among the messages or not; it is never all that they fit.
     """
-    there: Sequence[object] = held.words
-    asked: Sequence[object] = [one.words for one in coming]
+    there, asked = held.words, [one.words for one in coming]
     if all(one.at is not None for one in coming):
-        there, asked = held.timed, [(one.words, one.at) for one in coming]
+        return _align(_Stored(held.timed, held.gone), [(one.words, one.at) for one in coming])
+    return _align(_Stored(there, held.gone), asked)
+
+
+def _align(stored: _Stored, asked: Sequence[object]) -> list[int | None]:
     places: list[int | None] = []
     behind = 0
     while len(places) < len(asked):
-        fitting = _placed(there[behind:], asked[len(places) :])
-        places += (None if at is None else behind + at for at in fitting)
+        places += _placed(stored, behind, asked[len(places) :])
         behind = (places[-1] or 0) + 1
     return places
 
 
-def _placed(there: Sequence[object], asked: Sequence[object]) -> list[int | None]:
-    """Return the places of messages, or of the long beginning of them that is there."""
-    if (start := _within(there, asked)) is not None:
-        return [*range(start, start + len(asked))]
-    for length in range(min(len(there), len(asked)), 0, -1):
-        start = len(there) - length
-        if _fit(there, start, asked[:length]):
-            return [*range(start, len(there)), *[None] * (len(asked) - length)]
+def _placed(stored: _Stored, behind: int, asked: Sequence[object]) -> Sequence[int | None]:
+    """Return the places of messages behind one, or of the long beginning of them that is there."""
+    if len(asked) == 1:
+        return [stored.last(behind, asked[0])]
+    size = len(stored.there)
+    for start in range(size - len(asked), behind - 1, -1):
+        if len(places := stored.walk(start, asked)) == len(asked):
+            return places
+    for start in range(max(behind, size - len(asked) - len(stored.gone)), size):
+        if places := stored.walk(start, asked):
+            return [*places, *[None] * (len(asked) - len(places))]
     if len(asked) >= _LEAST_RUN:
-        lengths = _run_lengths(asked, there)
-        if (longest := max(lengths, default=0)) >= _LEAST_RUN:
-            start = lengths.index(longest)
-            return [*range(start, start + longest)]
+        lengths = _run_lengths(asked, stored.there[behind:])
+        if (length := max(lengths, default=0)) >= _LEAST_RUN:
+            start = behind + lengths.index(length)
+            return [*range(start, start + length)]
     return [None] * len(asked)
 
 
@@ -188,23 +334,3 @@ def _run_lengths(asked: Sequence[object], there: Sequence[object]) -> list[int]:
         if at + length > right:
             left, right = at, at + length
     return lengths[len(asked) + 1 :]
-
-
-def _within(there: Sequence[object], asked: Sequence[object]) -> int | None:
-    """Return where messages lie within what is there, as late as possible."""
-    last = len(there) - len(asked)
-    if len(asked) == 1:
-        return last if there and there[-1] == asked[0] else None
-    return next((start for start in range(last, -1, -1) if _fit(there, start, asked)), None)
-
-
-def _fit(there: Sequence[object], start: int, asked: Sequence[object]) -> bool:
-    """Return whether messages fit the places from one on, of which most must not have been taken away."""
-    if there[start] is not None and there[start] != asked[0]:
-        return False
-    held = there[start : start + len(asked)]
-    gaps = held.count(None)
-    if gaps == 0:
-        return held == asked
-    fits = all(one is None or one == other for one, other in zip(held, asked, strict=True))
-    return fits and 2 * gaps < len(asked)

@@ -11,7 +11,7 @@ from typing import Final
 from agentcl.memory.showing import BEGINNING, Kind, Session, Shown
 from agentcl.retrieval.extracting.extracts import LEAST, Excerpt, Span, extracts
 from agentcl.retrieval.extracting.scoring import FoundText
-from agentcl.retrieval.framing import Form, cut_entry, day_of, entry_of
+from agentcl.retrieval.framing import Form, cut_entry, day_of, entry_of, label_of
 from agentcl.retrieval.recall import ScorePart
 from agentcl.store.records import EPOCH
 from agentcl.text.tokens import TokenCounter
@@ -192,7 +192,7 @@ class ContextBlock:
         if self._known(item):
             first = next(one for one in self.shown if one.id == item.id and one.text == item.text)
             about = f"more of {first.number}"
-        label = f"[{number}, {about}]" if about else f"[{number}]"
+        label = label_of(number, *([about] if about else []))
         head = "" if day == (self._day if before is None else before) else f"{day or 'Now'}:\n"
         return head + entry_of(label, made.text)
 
@@ -201,9 +201,7 @@ class ContextBlock:
         room = int(self.budget * _LONGEST)
         if self.count(self._line(item, Excerpt(item.text, ()), before=_day(item))) <= room:
             return Excerpt(item.text, ())
-        label = (
-            f"[{len(self.shown) + 1}, {item.about}]" if item.about else f"[{len(self.shown) + 1}]"
-        )
+        label = label_of(len(self.shown) + 1, *([item.about] if item.about else []))
         _, end = cut_entry(label, item.text, "", self.count, room)
         return Excerpt(f"{item.text[:end]} […]" if end else "", ((0, end),))
 

@@ -52,6 +52,7 @@ class LostLesson:
 
 def forget(opened: Opened, ids: Sequence[str], view: ScopeView) -> Receipt:
     """Remove records with all that was derived from them; `Memory.forget` documents it."""
+    ids = [*ids, *remembering.corrected_by(opened, ids)]
     # Before anything is gone: whatever cuts this off, no adapter is served that holds what is not there any more.
     done = revoking.Revoked()
     revoking.revoke_holding(opened, ids, done)

@@ -422,7 +422,8 @@ class Memory:
         What was sent before is stored once: retries, windows that overlap, the whole history each time. A message
         is known by its `id` where it has one. Else the messages are laid onto what is stored: they lie within it,
         or begin with its end. A single message is known if the last turn says the same; its time, if it tells one,
-        must be the same too. A turn that was deleted or forgotten, and is sent again, is stored again.
+        must be the same too. A turn that was corrected is known by what it said before, too. One that was deleted or
+        forgotten does not come back with the messages around it; sent by itself it is stored.
 
         A list that takes longer than some seconds is stored in parts, as `add_many` does. Cut off, it goes on where it
         stopped when the same list is sent again.

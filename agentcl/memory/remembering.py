@@ -35,7 +35,7 @@ from agentcl.store.conversations import (
 )
 from agentcl.store.noting import note_of
 from agentcl.store.records import Passage, Scope, ScopeView, body, from_micros, to_micros
-from agentcl.store.rows import content_hash
+from agentcl.store.rows import Row, content_hash, readable
 from agentcl.store.turns import turns_of
 from agentcl.store.writing import Writing
 
@@ -178,15 +178,13 @@ def _again(
 def _new(script: Script, said: Sequence[Said], limit: int, done: int = 0) -> Sequence[_New]:
     """Return the messages that are not stored yet, with their places; the first `done` were stored by this call."""
     coming = [_place(one) for one in said]
-    ids: dict[str, Heard] = {}  # of these
+    ids: dict[str, object] = {}  # the words of these
     new: list[_New] = []
-    end = len(script)
     fits = align(script, coming)
     for number, (one, own, at) in enumerate(zip(said, coming, fits, strict=True), start=1):
-        is_there = at is not None and script.words[at] is not None
         if own.message:
             other = ids.get(own.message) or script.ids.get(own.message)
-            if other is not None and other.words != own.words:
+            if other is not None and other != own.words:
                 raise InvalidInput(
                     f"message {number} has the id {own.message!r} of a turn that says something else. What was "
                     "said is not changed: give it an id of its own. "
@@ -196,15 +194,13 @@ def _new(script: Script, said: Sequence[Said], limit: int, done: int = 0) -> Seq
                         else "Nothing was stored"
                     )
                 )
-            ids[own.message] = own
+            ids[own.message] = own.words
             if other is not None or at in script.nameless:
                 continue
-        elif is_there:
+        elif at is not None:
             continue
-        ordinal = end if at is None or is_there else at
-        end += ordinal == end
         spans = split(one.text, limit=limit) if one.text.strip() else ()
-        new.append(_New(one, number, ordinal, tuple(spans)))
+        new.append(_New(one, number, len(script) + len(new), tuple(spans)))
     return new
 
 
@@ -285,6 +281,31 @@ def correct(opened: Opened, id: str, text: str, owner: Scope) -> Turn:
         discard(writing, journal, held)
         (turn,) = _write(writing, conversation, [new], vectors, held.metadata)
     return turn
+
+
+def corrected_by(opened: Opened, ids: Sequence[str]) -> list[str]:
+    """Return the ids of turns that are to be forgotten with some records: those in whose places they were stored.
+
+    What is left of their conversations is looked at now, so that this process knows their words when they are sent again.
+    """
+    journal, found = opened.journal, dict[str, None]()
+    for id in ids:
+        held = _newest_turn(journal.versions(id))
+        if held is None:
+            continue
+        opened.transcripts.of(journal, held.conversation_id)
+        rows = journal.rows_of(held.conversation_id, kind=Turn.kind)
+        others = {row.id for row in rows if row.op == "delete"}.difference(ids)
+        for one in readable(row for row in rows if row.op == "put" and row.id in others):
+            if isinstance(one, Turn) and (one.ordinal, one.said_at) == (held.ordinal, held.said_at):
+                found[one.id] = None
+    return [*found]
+
+
+def _newest_turn(rows: Sequence[Row]) -> Turn | None:
+    """Return the newest version of a turn that can be read; None if there is none, or if it is something else."""
+    put = [row for row in rows if row.op == "put" and row.kind == Turn.kind][-1:]
+    return next((one for one in readable(put) if isinstance(one, Turn)), None)
 
 
 def _turn_of(journal: Store, id: str, owner: Scope) -> Turn:

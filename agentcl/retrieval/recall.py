@@ -22,6 +22,7 @@ from agentcl.retrieval.framing import (
     cut_entry,
     day_of,
     entry_of,
+    label_of,
     moment_of,
     named,
 )
@@ -325,7 +326,7 @@ class _Block:
     def __init__(self, hits: Sequence[Hit], count: TokenCounter) -> None:
         self._hits, self._count = hits, count
         common = common_day([day_of(_told_at(hit)) for hit in hits])
-        self._head = HEAD.format(day=f", {common}" if common else "")
+        self._head = HEAD.format(day=f" of {common}" if common else "")
         self._labels = [_label(number, hit, common) for number, hit in enumerate(hits, start=1)]
 
     def sources(self) -> list[FoundText]:
@@ -413,7 +414,7 @@ def _table(hits: Sequence[Hit]) -> str:
 
 def _label(number: int, hit: Hit, common: str) -> str:
     """Return what tells a hit apart. Stored is only the name, which comes last, and has quotes around it."""
-    about = [str(number)]
+    about = list[str]()
     if hit.speaker in ROLES:
         about.append(hit.speaker)
     if day := day_of(_told_at(hit)).removesuffix(common).strip():
@@ -425,7 +426,7 @@ def _label(number: int, hit: Hit, common: str) -> str:
             about.append(f"{word} {moment_of(moment)}")
     if name := shortened(" ".join(hit.title.split()), _SHOWN) or hit.uri:
         about.append(named(name))
-    return f"[{', '.join(about)}]"
+    return label_of(number, *about)
 
 
 def _told_at(hit: Hit) -> datetime:

@@ -159,6 +159,13 @@ class Store(ABC):
         """Return all rows of one record, oldest version first, whatever their scope."""
 
     @abstractmethod
+    def rows_of(self, source: str, *, kind: str) -> list[Row]:
+        """Return all rows of the records of a kind that were derived from an id, deleted ones too, in order.
+
+        What was erased has none.
+        """
+
+    @abstractmethod
     def newest(self, id: str, *, view: ScopeView, at: int | None = None) -> Row:
         """Return the row of the version of a record that is live (at a moment).
 

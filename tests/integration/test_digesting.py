@@ -154,7 +154,7 @@ def test_a_conversation_that_goes_on_is_read_from_where_it_was(memory: Memory) -
 
 
 def test_what_comes_into_an_earlier_place_is_read_alone(memory: Memory) -> None:
-    """A correction, or a turn that was deleted and is said again."""
+    """A correction does; a turn that was deleted, and is said again by itself, comes at the end."""
 
     class Reading(RuleDigester):
         def __init__(self) -> None:
@@ -175,7 +175,7 @@ def test_what_comes_into_an_earlier_place_is_read_alone(memory: Memory) -> None:
     ada.statements.digest(reader)
     assert reader.asked == [["I have a cat called Zoe."]]
     ada.delete(turns[3].id)
-    ada.remember(said[2:])
+    ada.remember(said[3:])
     ada.remember(["I have a cat called Ann."])
     reader.asked.clear()
     ada.statements.digest(reader)

@@ -237,6 +237,13 @@ class SqlStore(Store):
         sql = f"SELECT {_COLUMNS} FROM {_FROM} WHERE r.id = ? ORDER BY r.version"
         return [_row(values) for values in self.tables.query(sql, (id,), view=EVERYBODY)]
 
+    def rows_of(self, source: str, *, kind: str) -> list[Row]:
+        wanted = "r.kind = ?"
+        found = self._numbered(
+            self.derived, "o.source_id = ?", (source,), 0, wanted, (kind,), EVERYBODY
+        )
+        return [*found]
+
     def given_vectors(self, seqs: Sequence[int]) -> dict[int, tuple[bytes, bool]]:
         found: dict[int, tuple[bytes, bool]] = {}
         spec: EncoderSpec | None = None

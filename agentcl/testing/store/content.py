@@ -88,6 +88,15 @@ class ContentContract(StoreCase):
         assert [row.id for row in store.live(view=EVERYBODY, source=one.id, after=last)] == [
             parts[-2].id
         ]
+        with store.writing() as writing:
+            writing.revise(replace(parts[2], title="revised"))
+            writing.delete(parts[4])
+        store.erase([parts[6].id], view=EVERYBODY)
+        rows = [(row.id, row.version, row.op) for row in store.rows_of(one.id, kind="document")]
+        puts = [(part.id, 1, "put") for part in parts[::2] if part is not parts[6]]
+        assert sorted(rows) == sorted([*puts, (parts[0].id, 2, "delete"), (parts[2].id, 2, "put"),
+                                       (parts[4].id, 2, "delete")])  # fmt: skip
+        assert store.rows_of(one.id, kind="turn") == []
 
     def test_a_key_that_was_given_up_is_not_found(self, store: Store) -> None:
         (held,) = self.add(store, document("one", key="old"))

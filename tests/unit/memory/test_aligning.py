@@ -50,6 +50,7 @@ def test_a_thought_is_no_part_of_what_is_compared() -> None:
         (".bc", "abcd", [0, 1, 2, None]),
         ("a...e", "xy", [None, None]),  # gaps alone fit nothing
         ("a..d", "ab", [None, None]),
+        ("a.c", "acd", [0, 2, None]),  # left out where it came from, too
     ],
 )
 def test_messages_fit(held: str, coming: str, expected: list[int | None]) -> None:
