@@ -39,6 +39,7 @@ from agentcl.envs.questions.holding import holding_histories
 from agentcl.models import CachedModel, ChatModel, OpenAIChat, open_model
 from agentcl.retrieval.encoders import Encoder
 from agentcl.statements import Digester
+from agentcl.statements.periods import period
 from agentcl.text import estimate_tokens
 
 HITS: Final = 8
@@ -159,8 +160,8 @@ class Gold(InContext):
         times = {turn.id: datetime.fromisoformat(turn.time) for turn in history.turns}
         begun = {(one.subject, one.attribute, one.holds_from) for one in history.statements}
         for gold in history.statements:
-            end = gold.holds_to if gold.holds_to and len(gold.holds_to) > 9 else "9999-12-30"
-            until = datetime.fromisoformat(end).astimezone()
+            zone = next(iter(times.values())).tzinfo
+            until = period(gold.holds_to or "9999-12-29", zone).start
             # A turn that ends a value does not say once more that it holds.
             saying = [turn for turn in gold.turns if times[turn] < until] or [*gold.turns[:1]]
             since, said = gold.holds_from or "", max(times[turn] for turn in saying)
@@ -176,7 +177,10 @@ class Gold(InContext):
             self.memory.statements.add(
                 *key, since=since, said_at=said, sources=[ids[turn] for turn in saying], **tell
             )
-            if gold.holds_to and (gold.subject, gold.attribute, gold.holds_to) not in begun:
+            is_replaced = (
+                not tell["several"] and (gold.subject, gold.attribute, gold.holds_to) in begun
+            )
+            if gold.holds_to and not is_replaced:
                 since = "" if "T" in gold.holds_to else gold.holds_to
                 last = max(gold.turns, key=times.__getitem__)
                 self.memory.statements.add(

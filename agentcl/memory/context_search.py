@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -9,8 +10,15 @@ from itertools import islice
 from typing import Final
 
 from agentcl.memory import searching, statement_search
-from agentcl.memory.asked_of import is_only_of_others, of_others, subject_asked
-from agentcl.memory.asked_times import said_in_time, time_asked
+from agentcl.memory.asked_of import (
+    is_only_of_others,
+    is_person,
+    of_others,
+    subject_asked,
+    tells_of_others,
+    told_of_user,
+)
+from agentcl.memory.asked_times import changed_after, said_in_time, time_asked
 from agentcl.memory.blocks import ENDED, Showable
 from agentcl.memory.covering import asks_what_is_so, covered
 from agentcl.memory.evidence import Evidence
@@ -21,9 +29,11 @@ from agentcl.memory.standing import StandingStatements, end_of, holds, is_over
 from agentcl.memory.statement_search import words_of
 from agentcl.retrieval.framing import ROLES, day_of, named
 from agentcl.retrieval.recall import Hit
-from agentcl.statements.hearing import only_supposes
+from agentcl.statements.hearing import asked_in, only_supposes
+from agentcl.statements.periods import period
 from agentcl.statements.slots import subject_key, value_key
 from agentcl.statements.strengths import strength
+from agentcl.statements.taken_back import without_taken_back
 from agentcl.store.conversations import Statement
 from agentcl.store.records import ScopeView, from_micros
 from agentcl.text.function_words import content_terms
@@ -46,6 +56,9 @@ _OLDER: Final = 0.95  # what an earlier value counts, of the one that it comes w
 _NAMED: Final = 2  # ended values that the label of a turn names
 _TELLING: Final = 3  # characters of a value that a text does not hold by chance
 _NAME_SHOWN: Final = 60  # characters of a title
+_AS_NEAR: Final = 0.6  # of what a turn tells of another: as near is what the user tells of himself
+_THOUSANDS: Final = re.compile(r"(?<=\d),(?=\d{3}\b)")
+_MONTH: Final = len("2025-03")
 
 
 class ContextSearch:
@@ -72,6 +85,7 @@ class ContextSearch:
         self.now = from_micros(opened.clock())
         self.query = asked(said)
         self.asked_of = time_asked(self.query, self.now)
+        self._of_others: tuple[str, frozenset[str]] = ("", frozenset())
         self._covered: frozenset[str] = frozenset()  # turns that newer ones stand for
         self.warning = ""
         self.weights: Mapping[str, float] = {}  # of the question's terms
@@ -100,7 +114,11 @@ class ContextSearch:
         # Whom he knows and what is planned is shown where a question finds it.
         standing = self._standing
         for sort in standing.always_shown() if self.query else standing.of_user():
-            own = [one for one in sort if not self._is_covered(one)]
+            own = [
+                one
+                for one in sort
+                if not self._is_covered(one) and not is_only_of_others((one,), *self._of_others)
+            ]
             strengths = {one.id: strength(one, self._uses.get(one.id, 0), self.now) for one in own}
             own.sort(key=lambda one: (-strengths[one.id], one.id))
             yield from map(self.item, own)
@@ -127,7 +145,9 @@ class ContextSearch:
             about = f"until {self._end_of(one)}"
             return Showable(one.id + ENDED, "statement", one.text, score, about, is_past=True)
         about = ""
-        if one.valid_from is not None and one.valid_from > self.now:
+        if one.sort == "event" and one.since:
+            about = _when(one)  # it does not go on from then
+        elif one.valid_from is not None and one.valid_from > self.now:
             about = f"from {_as_said(one.valid_from, one.since, one)}"
         elif one.valid_from is not None and one.since:
             about = f"since {_as_said(one.valid_from, one.since, one)}"
@@ -201,36 +221,43 @@ class ContextSearch:
         slots = {one.slot for one, _ in stated}
         self._near = [one for one in self._standing.past if one.slot in slots]
         top = max((score for _, score in stated), default=1.0) or 1.0
-        hits = self._weighed(query, [one.text for one, _ in stated])
+        hits = self._weighed(query, stated)
         of_one_time = asks_what_is_so(query, at_a_time=self.asked_of is not None)
         self._covered = covered(self._opened, hits, of_one_time=of_one_time)
         asked_of, attributes = subject_asked(query), of_others(query, stated)
+        of_user = told_of_user(query, hits)
+        if query == self.query:
+            self._of_others = asked_of, attributes
         items = []
         for one, score in stated:
             if score < max(_LEAST_STATED, _NEAR_BEST * top):
                 continue  # the best of what is beside the question is beside it too
-            if is_only_of_others((one,), asked_of, attributes):
+            is_beside = of_user > 0.0 and is_person(one.subject)
+            if is_beside or is_only_of_others((one,), asked_of, attributes):
                 continue
             if not self._is_covered(one):
                 items.append(self.item(one, weight * score / top))
             items += self._before(one, weight * score / top)
         for hit, relevance in hits:
             told = self._told.get(hit.document_id, ())
-            is_idle = of_one_time and hit.speaker == "user" and only_supposes(hit.text)
-            if is_idle or is_only_of_others(told, asked_of, attributes):
+            is_idle = of_one_time and _states_nothing(hit)
+            is_beside = _AS_NEAR * relevance <= of_user and tells_of_others(hit, query)
+            if is_idle or is_beside or is_only_of_others(told, asked_of, attributes):
                 continue
             if hit.document_id not in self._covered:
                 items += self._of_hit(hit, weight * relevance)
         return [one for one in items if one.score >= _FLOOR * weight]
 
-    def _weighed(self, query: str, stated: Sequence[str]) -> list[tuple[Hit, float]]:
+    def _weighed(
+        self, query: str, stated: Sequence[tuple[Statement, float]]
+    ) -> list[tuple[Hit, float]]:
         """Return what texts a question finds, each with its relevance, but what the messages show already.
 
         Where echoes of the question leave few, more is asked for.
         """
         if not self._with_texts:
             return []
-        evidence = Evidence(query, stated)
+        evidence = Evidence(query, [one.text for one, _ in stated])
         limit = _ASKED
         while True:
             recall = searching.search(self._opened, query, self._view, limit=limit)
@@ -239,7 +266,8 @@ class ContextSearch:
             hits = [hit for hit in recall if hit.text.strip() not in self._said]
             found = evidence.weigh(hits)
             if self.asked_of is not None:
-                found = said_in_time(found, self.asked_of)
+                changed = changed_after(stated, self.asked_of)
+                found = said_in_time(found, self.asked_of, self._told, changed)
             if len(found) >= _ASKED // 2 or len(recall) < limit or limit >= _MOST_LOOKED_AT:
                 return found
             limit *= 4
@@ -265,8 +293,9 @@ class ContextSearch:
         else:
             about = ", ".join(filter(None, (about, *self._ended_in(hit))))
         kind: Kind = "turn" if hit.said_at else "document"
+        text = without_taken_back(hit.text, at) if hit.speaker == "user" else hit.text
         return [
-            Showable(hit.document_id, kind, hit.text, score, about, at, is_past, hit.parts, hit.title, hit.id)
+            Showable(hit.document_id, kind, text, score, about, at, is_past, hit.parts, hit.title, hit.id)
         ]  # fmt: skip
 
     def _ended_in(self, hit: Hit) -> list[str]:
@@ -274,7 +303,7 @@ class ContextSearch:
         told = [one for one in self._told.get(hit.document_id, []) if self._ends(one)]
         if not told and not self._near:
             return []
-        said = set(terms(hit.text))
+        said = set(terms(hit.text)) | set(terms(_THOUSANDS.sub("", hit.text)))
         near = [one for one in self._near if _is_telling(one) and words_of(one.value) <= said]
         found: dict[str, str] = {}
         for one in (*told, *near):
@@ -295,6 +324,13 @@ class ContextSearch:
         return named(name) if name else ""
 
 
+def _states_nothing(hit: Hit) -> bool:
+    """Return whether a turn says nothing that is so: the assistant asks, or the user supposes something."""
+    if hit.metadata.get("role") == "assistant":
+        return bool(asked_in(hit.text))
+    return hit.speaker == "user" and only_supposes(hit.text)
+
+
 def _by_score(item: Showable) -> float:
     return -item.score
 
@@ -302,6 +338,12 @@ def _by_score(item: Showable) -> float:
 def _is_telling(one: Statement) -> bool:
     """Return whether no text has a value by chance."""
     return max(map(len, words_of(one.value)), default=0) >= _TELLING
+
+
+def _when(event: Statement) -> str:
+    """Return when something is or was, as exactly as it was told."""
+    at = period(event.since, event.moment.tzinfo).start
+    return f"{'on' if len(event.since) > _MONTH else 'in'} {_as_said(at, event.since, event)}"
 
 
 def _as_said(moment: datetime, said: str, by: Statement) -> str:

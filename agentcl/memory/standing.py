@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from agentcl.memory.comparing import Compared
-from agentcl.statements.slots import USER, has_several, subject_key
+from agentcl.statements.slots import USER, has_several, names_somebody, subject_key
 from agentcl.statements.strengths import RANK
 from agentcl.store.conversations import Statement
 from agentcl.store.records import EPOCH
@@ -88,5 +88,5 @@ def _by_slot(statements: Sequence[Statement]) -> Mapping[str, list[Statement]]:
 
 def _is_always_shown(one: Statement) -> bool:
     if one.sort == "fact":
-        return has_several(one.attribute) is not None
+        return has_several(one.attribute) is not None and not names_somebody(one.attribute)
     return one.sort not in _FOUND_ALONE

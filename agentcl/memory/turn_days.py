@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
@@ -36,8 +37,18 @@ def with_days(opened: Opened, view: ScopeView, item: Showable) -> Showable:
         day = written(one.date)
         said = " ".join(one.said.rstrip(".").split())
         if day != day_of(at) and day.lower() != said.lower():
-            told.setdefault(day, "" if any(word in said for word in _OF_PAST) else said)
+            is_plain = any(word in said for word in _OF_PAST) or _is_written_out(said, day)
+            told.setdefault(day, "" if is_plain else said)
     return replace(item, at=at, about=", ".join(filter(None, (item.about, *_named(told)))))
+
+
+def _is_written_out(said: str, day: str) -> bool:
+    """Return whether words name the day and its month themselves: they need not stand in the label once more."""
+    number, _, rest = day.partition(" ")
+    words, month = said.lower(), rest[:3].lower()
+    return (
+        bool(month) and month in words and re.search(rf"(?<!\d){number}(?!\d)", words) is not None
+    )
 
 
 def written(date: str) -> str:

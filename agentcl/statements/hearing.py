@@ -49,7 +49,15 @@ _REACHING: Final = re.compile(
 )
 _BESIDE: Final = re.compile(r"[;\u2014]\s|\s-\s|,?\s(?:but|so|because|though|although)\s")
 _SUPPOSING: Final = re.compile(
-    r"^\W*(?:(?:and|so|but|ok|okay|well|oh|ha|haha|yes|no)\W+)*(?:if|suppose|supposing|imagine|pretend|say|let's say)\b",
+    r"^\W*(?:(?:and|so|but|ok|okay|well|oh|ha|haha|yes|no|by the way)\W+)*(?:if|suppose|supposing|imagine|pretend|say|let's say)\b",
+    re.IGNORECASE,
+)
+# "I'd live in Lisbon", but neither "I'd like to" nor "I'd been there".
+_UNREAL: Final = re.compile(
+    r"\bin (?:another life|theory|my dreams)\b|\bhypothetically\b|"
+    r"\b(?:I|we|you|he|she|they|it)(?:'d| would)(?:n't| not)?\s(?:(?:also|really|probably|always|never|still|just|rather)\s)*"
+    r"(?!(?:like|love|prefer|better|rather|appreciate|say|think|guess|call|recommend|suggest|been|had|got|gone|done|made|met|"
+    r"left|lost|sold|bought|told|said|\w{2,20}ed)\b)",
     re.IGNORECASE,
 )
 _SHORT: Final = 2  # words: "Maybe.", "Ha, true."
@@ -131,9 +139,22 @@ def _asks(sentence: str) -> bool:
 
 
 def only_supposes(text: str) -> bool:
-    """Return whether all that a text says is only supposed, as in "If I were rich I'd live in Lisbon"."""
-    said = [one for one in _sentences(text, 0) if len(one.text.split()) > _SHORT]
-    return bool(said) and all(_SUPPOSING.match(one.text) and not one.is_question for one in said)
+    """Return whether all that a text states is only supposed, as in "If I were rich I'd live in Lisbon"."""
+    said = stated_in(text)
+    return bool(said) and all(map(_supposes, said))
+
+
+def _supposes(sentence: str) -> bool:
+    if _SUPPOSING.match(sentence):
+        return True
+    parts = [one for one in _BESIDE.split(sentence) if len(one.split()) > _SHORT]
+    return bool(parts) and all(_UNREAL.search(one) for one in parts)
+
+
+def stated_in(text: str) -> list[str]:
+    """Return the sentences that the writer of a text says himself and that ask nothing, without mere interjections."""
+    said = (one for one in _sentences(text, 0) if not one.is_question)
+    return [one.text for one in said if len(one.text.split()) > _SHORT]
 
 
 def sentences(turn: Turn, place: int) -> Iterator[Sentence]:

@@ -25,6 +25,7 @@ from agentcl.statements.periods import period
 from agentcl.statements.presupposed import presupposed
 from agentcl.statements.reading import Assertion, Digested, Wish
 from agentcl.statements.slots import has_several, slot_of, value_key
+from agentcl.statements.taken_back import amended
 from agentcl.store.conversations import Statement, Turn
 from agentcl.text.terms import terms
 
@@ -100,6 +101,10 @@ class RuleDigester:
 
     def digest(self, turns: Sequence[Turn], known: Sequence[Statement]) -> Digested:
         """Return what turns say. Turns of other roles than the user's state nothing."""
+        turns = [
+            replace(one, text=amended(one.text, one.moment)) if one.role == "user" else one
+            for one in turns
+        ]
         heard = _Heard(turns, known)
         for place, turn in enumerate(turns):
             if turn.role != "user":

@@ -60,6 +60,10 @@ _SEVERAL: Final[Mapping[str, str]] = {
     "medication": "medicine|takes medication|drug",
     "plan": "intention|goal|wants to",
 }
+# Attributes whose values are people.
+_PEOPLE: Final = frozenset(
+    ("partner", "landlord", "doctor", "child", "sibling", "parent", "friend", "colleague")
+)
 
 
 def _synonyms() -> dict[str, str]:
@@ -100,6 +104,11 @@ def has_several(attribute: str) -> bool | None:
     if name in _SEVERAL:
         return True
     return False if name in _SINGLE else None
+
+
+def names_somebody(attribute: str) -> bool:
+    """Return whether the values of an attribute are people whom somebody knows."""
+    return attribute_key(attribute) in _PEOPLE
 
 
 @lru_cache(maxsize=20_000)

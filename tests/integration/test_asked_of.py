@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from agentcl import Memory
-from agentcl.memory.asked_of import subject_asked
+from agentcl.memory.asked_of import subject_asked, tells_of_others
 from agentcl.statements import RuleDigester
 from agentcl.statements.hearing import only_supposes
 
@@ -84,6 +84,12 @@ def test_a_question_says_of_whom_it_asks(question: str, asked: str) -> None:
     ("text", "supposes"),
     [
         ("Ha. If I were rich I'd live in Lisbon.", True),
+        ("If I were rich I'd live in Lisbon. How do I sharpen a knife?", True),
+        ("In another life I'd live in Lisbon.", True),
+        ("I would drink fennel tea, were it sweeter.", True),
+        ("I'd like to move to Lisbon.", False),
+        ("I'd live in Lisbon, but I work in Ghent.", False),
+        ("I'd moved to Lisbon by then.", False),
         ("Maybe. I want to be a baker, or a pirate if I turn out rich.", False),
         ("If I move, what does it cost?", False),
         ("I live in Ghent. If I were rich I'd move.", False),
@@ -92,3 +98,71 @@ def test_a_question_says_of_whom_it_asks(question: str, asked: str) -> None:
 )
 def test_a_text_that_only_supposes_says_nothing_that_is_so(text: str, supposes: bool) -> None:
     assert only_supposes(text) is supposes
+
+
+UNCLE = "My uncle likes rooibos best."
+
+
+def test_what_the_user_tells_of_others_is_no_answer_about_himself(memory: Memory) -> None:
+    for day, text in enumerate(("I like sencha best of all.", UNCLE)):
+        said = {"role": "user", "content": text, "time": MARCH + timedelta(days=day)}
+        memory.remember(said, user="ada", session=f"s{day}")
+    assert "rooibos" not in shown(memory, "Which tea do I like best?")
+    assert "rooibos" in shown(memory, "Which tea does my uncle like best?")
+
+
+def test_where_the_user_says_nothing_of_himself_what_he_tells_of_others_is_shown(
+    memory: Memory,
+) -> None:
+    memory.remember({"role": "user", "content": UNCLE, "time": MARCH}, user="ada", session="s")
+    assert "rooibos" in shown(memory, "Which tea do I like best?")
+
+
+def test_a_question_for_a_name_of_the_users_own_is_about_the_user(memory: Memory) -> None:
+    talk(memory, "My dentist is Dr Brask.", "My brother goes to Dr Quill as dentist.")
+    for question in ("Who is my dentist?", "What is the name of the user's dentist?"):
+        found = shown(memory, question)
+        assert "Brask" in found
+        assert "Quill" not in found
+    assert "Quill" in shown(memory, "To which dentist does my brother go?")
+
+
+def test_what_is_so_of_the_user_is_no_answer_to_what_is_so_of_another(memory: Memory) -> None:
+    for subject, city in (("user", "Ghent"), ("brother", "Quill")):
+        memory.statements.add(subject, "home", city, user="ada")
+    found = shown(memory, "Where does my brother live?")
+    assert "Quill" in found
+    assert "Ghent" not in found
+    assert "Ghent" in shown(memory, "What can I do today?")
+
+
+def test_what_the_assistant_asks_is_nothing_that_is_so(memory: Memory) -> None:
+    said = [
+        {"role": "assistant", "content": "Is your phone a Corva?", "time": MARCH},
+        {"role": "user", "content": "My phone is a Fernlite.", "time": MARCH},
+    ]
+    memory.remember(said, user="ada", session="s")
+    assert "Corva" not in shown(memory, "Which phone do I have?")
+    assert "Corva" in shown(memory, "What did you ask about my phone?")
+
+
+def test_what_is_taken_back_in_one_breath_is_neither_shown_nor_stated(memory: Memory) -> None:
+    talk(memory, "My locker number is QX-114, no wait, QX-141.")
+    found = shown(memory, "What is my locker number?")
+    assert "QX-141" in found
+    assert "QX-114" not in found
+    assert "The user has as locker number: QX-141." in found
+
+
+@pytest.mark.parametrize(
+    ("question", "tells"),
+    [
+        ("Which tea do I like best?", True),
+        ("Who is my uncle?", False),
+        ("Do I know when Quill opens?", False),
+    ],
+)
+def test_who_is_asked_for_or_named_is_no_other(memory: Memory, question: str, tells: bool) -> None:
+    memory.remember({"role": "user", "content": "My uncle runs Quill."}, user="ada", session="s")
+    (hit,) = memory.search("Quill", user="ada", session="s")
+    assert tells_of_others(hit, question) is tells

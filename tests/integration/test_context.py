@@ -202,6 +202,66 @@ def test_a_question_about_a_time_is_shown_what_had_begun_by_then(memory: Memory)
     assert "Leuven" not in found
 
 
+def test_what_was_said_after_a_change_tells_nothing_of_before(memory: Memory) -> None:
+    tell(memory, "Our choir is called Coro Almadraba now.", DAY.replace(month=6))
+    for name, at in (("Las Gotas", DAY), ("Coro Almadraba", DAY.replace(month=6))):
+        memory.statements.add("choir", "name", name, said_at=at, user="ada")
+    question = "What was the name of our choir in May 2025?"
+    found = memory.context(question, user="ada", session="new").text
+    assert "Las Gotas" in found
+    assert "Almadraba" not in found
+
+
+def test_what_a_turn_says_began_later_tells_nothing_of_before(memory: Memory) -> None:
+    tell(memory, "My phone is a Corva.", DAY.replace(month=1))
+    tell(memory, "I got a Fernlite phone yesterday.", DAY)
+    days = (("2025-03-25", True), ("2025-04-02", False))
+    for day, is_before in days:
+        question = f"Which phone did I have on {day}?"
+        memory_at = memory.context(question, user="ada", session=question).text
+        assert ("Fernlite" not in memory_at) is is_before, day
+
+
+@pytest.mark.parametrize(
+    ("question", "is_shown"),
+    [("in early March 2025", False), ("in late March 2025", True), ("in March 2025", True)],
+)
+def test_a_part_of_a_month_is_no_whole_month(memory: Memory, question: str, is_shown: bool) -> None:
+    tell(memory, "Where I live is Ghent.", DAY.replace(month=1))
+    tell(memory, "Where I live is Leuven, since 29 March.", DAY.replace(month=4, day=10))
+    found = memory.context(f"Where did I live {question}?", user="ada", session="new").text
+    assert ("Leuven" in found) is is_shown
+
+
+def test_an_event_says_when_it_is_and_not_since_when(memory: Memory) -> None:
+    memory.statements.add(
+        "user", "interview", "at Quill", sort="event", since="2025-04-08", said_at=DAY, user="ada"
+    )
+    memory.statements.add(
+        "user", "fair", "of Brask", sort="event", since="2025-05", said_at=DAY, user="ada"
+    )
+    found = memory.context("When is the interview, when the fair?", user="ada", session="new").text
+    assert "on 8 Apr 2025] The user" in found
+    assert "in May 2025] The user" in found
+
+
+def test_a_turn_names_what_ended_however_its_number_is_written(memory: Memory) -> None:
+    source = memory.remember("Our van, a Kessler, has 310,000 kilometres.", user="ada", session="s")
+    ids = [source.turns[0].id]
+    memory.statements.add("user", "van", "Kessler", user="ada", said_at=DAY, sources=ids)
+    memory.statements.add("van", "kilometres", "310000", user="ada", said_at=DAY, sources=ids)
+    memory.statements.add("van", "kilometres", "322000", user="ada", said_at=DAY.replace(month=6))
+    found = memory.context("How many kilometres has our van?", user="ada", session="new").text
+    line = next(line for line in found.splitlines() if "310,000" in line)
+    assert '"310000" until' in line
+
+
+def test_a_date_that_is_written_out_stands_in_a_label_once(memory: Memory) -> None:
+    tell(memory, "The harbour tour is on 3 May, the other one next Friday.", DAY)
+    found = memory.context("When is the harbour tour?", user="ada", session="new").text
+    assert "[1, 3 May 2025, next friday: " in found
+
+
 def test_what_is_known_to_end_says_when(memory: Memory) -> None:
     source = memory.remember("My rent is 590.", user="ada", session="s").turns[0].id
     memory.statements.add("user", "rent", "590", user="ada", said_at=DAY, sources=[source])

@@ -41,6 +41,7 @@ def test_what_ended_last_is_the_first_of_the_past() -> None:
 
 def test_only_what_is_always_asked_of_somebody_is_always_shown() -> None:
     told = [stated("Gent"), stated("blue", attribute="colour of the neighbour's door")]
+    told.append(stated("Orlo", attribute="husband"))  # whom he knows is found where it is asked for
     standing = StandingStatements(told, MAY)
-    assert [ids(own) for own in standing.of_user() if own] == [["Gent", "blue"]]
+    assert [ids(own) for own in standing.of_user() if own] == [["Gent", "blue", "Orlo"]]
     assert [ids(own) for own in standing.always_shown() if own] == [["Gent"]]
