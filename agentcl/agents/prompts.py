@@ -92,6 +92,7 @@ JUDGING: Final = (
     'where the record does not show it, say so by a high "uncertainty". Answer as JSON: "principles", "reason", '
     '"score" (0 to 1) and "uncertainty" (0 to 1). ' + _DATA
 )
+_KINDS: Final = 'What ends in "..." stands for several actions: complete it, or answer with it to be shown them.'
 _ABSTRACTIONS: Final = (
     'Write lessons that will hold in other episodes too. Find first what caused what: "X may be necessary for Y" or '
     '"X should be necessary for Y" becomes claim "needs" when X has to come before another action Y, and claim "do" '
@@ -193,6 +194,7 @@ def ask_action(
     labels: Sequence[str] = (),
     is_guidance_last: bool = False,
     stretches: Sequence[Stretch] = (),
+    has_kinds: bool = False,
 ) -> Prompt:
     """Return the prompt for the next action.
 
@@ -208,12 +210,15 @@ def ask_action(
         labels: what stands before each action, to be answered instead of it; none: nothing does.
         is_guidance_last: whether guidance stands right before the question, and not first.
         stretches: of earlier episodes, with what came of them.
+        has_kinds: whether some of `actions` stand for several (`agentcl.agents.offering`).
     """
     first = () if is_guidance_last else guidance
     lines = _scene(first, stretches, passages, goal, scene, plan, history)
     if sub_goal:
         lines.append(f"Sub-goal: {quoted(sub_goal)}")
     lines += _actions(actions, labels)
+    if has_kinds:
+        lines.append(_KINDS)
     if is_guidance_last:
         lines += _guidance(guidance)
     return prompt_of(*lines, "Next action?")

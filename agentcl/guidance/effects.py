@@ -11,7 +11,7 @@ Effect = Literal["change", "nothing", "harm"]
 
 _NOTHING: Final = re.compile(
     r"\bnothing (?:\w+ )?(?:happen|chang|is found|was found)|\b(?:no|without|had no|has no) (?:effect|change)\b|\bunchanged\b"
-    r"|\b(?:did|does|do) ?n[o']t (?:help|work|change)\b|\b(?:invalid|unknown|unrecognized) (?:action|command)\b"
+    r"|\b(?:did|does|do) ?n[o']t (?:help|work|change)\b|\b(?:(?:invalid|unknown|unrecognized)|no (?:known|such)) (?:action|command)\b"
     r"|\b(?:that's not a verb|you can't|you cannot|i don't understand)\b",
     re.IGNORECASE,
 )

@@ -289,3 +289,37 @@ def test_an_editor_changes_neither_what_was_done_nor_what_came_of_it(
     found, _ = edited(answer)
     assert {(one.claim, one.what) for one in found.lessons} <= drawn
     assert not any("Orvo" in one.sentence() for one in found.lessons)
+
+
+def trip(rewards: tuple[float, ...], *, is_success: bool = False) -> Transcript:
+    steps = (
+        ("go to the shed", "You are in the shed."),
+        ("open the box", "The box is open."),
+        ("take the egg", "You have the egg."),
+    )
+    goal = "Your task is to find a living thing. Then, bring it home."
+    return Transcript(goal, "You are in the hall.", steps, None, is_success, rewards)
+
+
+def test_steps_that_the_world_rewarded_teach_though_the_goal_was_missed() -> None:
+    assert said(trip((0.25, 0.0, 0.5))) == [
+        "When the box is open, take the egg.",
+        "When your task is to find a living thing, go to the shed.",
+    ]
+
+
+def test_a_step_that_the_world_punished_is_not_done_again() -> None:
+    assert "When the box is open, do not take the egg." in said(trip((0.25, 0.0, -0.25)))
+
+
+def test_what_every_step_gives_is_neither_reward_nor_punishment() -> None:
+    assert trip((1.0, 1.0, 2.0)).gains() == [2]
+    assert trip((-0.1, -0.1, -0.1)).losses() == []
+    assert trip((-0.1, -1.0, -0.1)).losses() == [1]
+    assert said(trip((-0.1, -0.1, -0.1))) == said(trip(()))
+    assert (trip((0.25, -0.25, 0.0)).gains(), trip((0.25, -0.25, 0.0)).losses()) == ([0], [1])
+
+
+def test_an_action_that_a_world_does_not_know_changed_nothing() -> None:
+    one = queue(("drain it now", "No known action matches that input."), is_success=False)
+    assert said(one) == ["When a queue is slow, it does not help to drain it now."]
