@@ -16,7 +16,7 @@ from agentcl.agents.matching import (
     meant_action,
     nearest_action,
 )
-from agentcl.agents.offering import shortlist
+from agentcl.agents.offering import MOST_SHOWN, shortlist
 from agentcl.agents.prompts import ACTING, AIMING, PLANNING, ask_action, ask_plan, ask_sub_goal
 from agentcl.agents.timely import is_named, timely
 from agentcl.envs.acting import Act, Situation
@@ -83,7 +83,7 @@ class Student:
         planner: ChatModel | None = None,
         max_tokens: int = 128,
         recent: int = 12,
-        most_shown: int = 48,
+        most_shown: int = MOST_SHOWN,
     ) -> None:
         if form is not None and (instructions is not None or demonstrations is not None):
             raise InvalidInput(
@@ -147,7 +147,7 @@ class Student:
         thought, usage, among = list[str](), NO_USAGE, offered
         while True:
             shown = self._narrowed(situation, among)
-            has_kinds = not set(shown or ()) <= set(among or ())
+            has_kinds = len(shown or ()) < len(among or ())
             prompt = self._prompt(form, situation, shown, sub_goal, has_kinds=has_kinds)
             listed = partial(self._listed, prompt=prompt, situation=situation, offered=offered)
             reply = self._ask(
