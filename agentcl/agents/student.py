@@ -101,7 +101,7 @@ class Student:
         self._most_shown = check_count(most_shown, "most_shown")
 
     def act(self, situation: Situation) -> ModelAct:
-        """Return the next action; one call, with a planner two.
+        """Return the next action; one call, one more with a planner, and one for each kind of very many actions that it names.
 
         What brought nothing since something last changed is not offered again, unless nothing else is left.
         Of several that an answer lists, the first is meant that guidance names.
