@@ -4,8 +4,8 @@
     agentcl model serve qwen2.5-coder-1.5b -- --dtype bfloat16 --enforce-eager --max-model-len 4096
     python benchmarks/clin.py --url URL --model NAME [--seeds 1] [--only none,outcomes] [--settings adapt]
 
-Short tasks with the simulator's preset "easy", which the published agents use too, and few steps (Majumder et al. 2023). The streams
-are those of the runner, `agentcl bench run --domain scienceworld --stream ...`:
+The three kinds of task with the shortest gold paths, with the simulator's preset "easy", which the published agents use too, and few
+steps (Majumder et al. 2023). The streams are those of the runner, `agentcl bench run --domain scienceworld --stream ...`:
 
 - adapt: the same tasks in three trials. The score of the later ones counts.
 - gen-env: two variations of each kind of task are learned from, then first attempts at others, with a frozen memory.
@@ -16,7 +16,7 @@ Memories:
 - none: nothing is remembered.
 - notes: after an attempt that fell short the model writes a note, and is shown its last three (Reflexion, Shinn et al. 2023).
 - outcomes: `OutcomeTeacher` proposes lessons from what followed what; agentcl keeps those that hold.
-- gold: the first steps of a gold path stand in the prompt as a past stretch. What a demonstration could be worth.
+- gold: the gold path of the very task stands in the prompt as a past stretch. What a demonstration could be worth.
 
 Answers are greedy and kept in `.bench`, so that a run which was cut off asks nothing twice.
 """
@@ -50,12 +50,11 @@ MEMORIES: Final = ("none", "notes", "outcomes", "gold")
 STEPS: Final = 12
 MAX_TOKENS: Final = 64  # of an answer
 NOTES: Final = 3  # that are shown
+SHORT: Final = ("find-non-living-thing", "lifespan-longest-lived", "lifespan-shortest-lived")
 SETTINGS: Final[Mapping[str, Mapping[str, Any]]] = {
-    "adapt": {"families": ("find-living-thing", "find-plant", "lifespan-longest-lived"), "episodes": 3, "trials": 3},
-    "gen-env": {"families": ("find-living-thing", "find-plant", "lifespan-longest-lived"),
-                "episodes": 3, "places": 2, "test_episodes": 6},
-    "gen-task": {"families": ("find-living-thing", "find-non-living-thing", "find-plant"),
-                 "episodes": 3, "test_episodes": 4},
+    "adapt": {"families": SHORT, "episodes": 3, "trials": 3},
+    "gen-env": {"families": SHORT, "episodes": 3, "places": 2, "test_episodes": 6},
+    "gen-task": {"families": SHORT, "episodes": 3, "test_episodes": 4},
 }  # fmt: skip
 
 

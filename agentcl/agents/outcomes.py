@@ -27,7 +27,7 @@ from agentcl.agents.induction import Tried, conditions, count, parts, with_claus
 from agentcl.agents.teacher import Distilled, Edited, Editor
 from agentcl.agents.transcript import Transcript
 from agentcl.guidance.admission import names_of, refusal
-from agentcl.guidance.effects import Effect, effect_of
+from agentcl.guidance.effects import Effect, effect_of, gains, losses
 from agentcl.lessons import Claim, Lesson, folded
 from agentcl.store.episodes import Level
 from agentcl.store.usage import Usage
@@ -133,7 +133,7 @@ class _Step:
 
 def _shown(transcript: Transcript) -> Iterator[Lesson]:
     """Yield what one episode shows, the most telling first."""
-    steps, gained = _steps(transcript), transcript.gains()
+    steps, gained = _steps(transcript), gains(transcript.rewards)
     write = _Writer(transcript)
     if steps and steps[-1].came == "goal":
         yield from write.lesson(steps[-1], "do")
@@ -296,7 +296,7 @@ def _contrasted(one: Transcript, other: Transcript) -> Iterator[Lesson]:
 
 def _steps(transcript: Transcript) -> list[_Step]:
     """Return the steps with what they brought about, and what each was done about."""
-    names, found, lost = _names(transcript), list[_Step](), transcript.losses()
+    names, found, lost = _names(transcript), list[_Step](), losses(transcript.rewards)
     shown = [(-1, transcript.first)]  # what was seen, and after which step
     last = len(transcript.steps) - 1
     for number, (action, outcome) in enumerate(transcript.steps):

@@ -92,7 +92,7 @@ JUDGING: Final = (
     'where the record does not show it, say so by a high "uncertainty". Answer as JSON: "principles", "reason", '
     '"score" (0 to 1) and "uncertainty" (0 to 1). ' + _DATA
 )
-_KINDS: Final = 'What ends in "..." stands for several actions: complete it, or answer with it to be shown them.'
+_KINDS: Final = 'What ends in "..." is short for all actions that begin with these words.'
 _ABSTRACTIONS: Final = (
     'Write lessons that will hold in other episodes too. Find first what caused what: "X may be necessary for Y" or '
     '"X should be necessary for Y" becomes claim "needs" when X has to come before another action Y, and claim "do" '

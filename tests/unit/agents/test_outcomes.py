@@ -13,6 +13,7 @@ from agentcl import Agent, Memory, open_domain
 from agentcl.agents import Distilled, OutcomeTeacher, Teacher, Transcript
 from agentcl.envs.domains.incidents.responder import Responder
 from agentcl.guidance.admission import names_of, refusal
+from agentcl.guidance.effects import gains, losses
 from agentcl.models import ScriptedModel
 from agentcl.store import Usage
 
@@ -313,11 +314,11 @@ def test_a_step_that_the_world_punished_is_not_done_again() -> None:
 
 
 def test_what_every_step_gives_is_neither_reward_nor_punishment() -> None:
-    assert trip((1.0, 1.0, 2.0)).gains() == [2]
-    assert trip((-0.1, -0.1, -0.1)).losses() == []
-    assert trip((-0.1, -1.0, -0.1)).losses() == [1]
+    assert gains((1.0, 1.0, 2.0)) == [2]
+    assert losses((-0.1, -0.1, -0.1)) == []
+    assert losses((-0.1, -1.0, -0.1)) == [1]
+    assert (gains((0.25, -0.25)), losses((0.25, -0.25))) == ([0], [1])
     assert said(trip((-0.1, -0.1, -0.1))) == said(trip(()))
-    assert (trip((0.25, -0.25, 0.0)).gains(), trip((0.25, -0.25, 0.0)).losses()) == ([0], [1])
 
 
 def test_an_action_that_a_world_does_not_know_changed_nothing() -> None:
