@@ -1,6 +1,8 @@
 """Conversations by the command line: remembered, read for what they state, and told by the day where it was said."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -53,6 +55,22 @@ def test_what_holds_is_told_by_the_day_where_it_was_said(run: Run, chat: str) ->
     ever = run("statements", "list", "--ever").stdout
     assert "… 2026-11-19" in ever
     assert "Oslo" in ever
+
+
+def test_standard_input_is_called_so(tmp_path: Path) -> None:
+    for given, told in ((b"words\n", b"line 1 of standard input is no"), (b"\xff", b"standard input is not UTF-8")):  # fmt: skip
+        command = [
+            sys.executable,
+            "-c",
+            "from agentcl.cli.main import main; main()",
+            "remember",
+            "-",
+        ]
+        done = subprocess.run(
+            [*command, "--path", str(tmp_path / "m"), "--encoder", "hashing"], input=given, capture_output=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == 1
+        assert told in done.stderr
 
 
 def test_a_line_that_is_no_message_is_named_and_nothing_is_stored(
