@@ -14,6 +14,7 @@ from typing import Final
 
 from agentcl.guidance.same import content
 
+MOST_SHOWN: Final = 48  # actions that a prompt shows as they are
 MORE: Final = "..."  # stands for what follows in the actions of a kind
 _FEW: Final = 6  # kinds that a kind is written out as
 

@@ -28,6 +28,7 @@ from agentcl.agents.teacher import Distilled, Edited, Editor
 from agentcl.agents.transcript import Transcript
 from agentcl.guidance.admission import names_of, refusal
 from agentcl.guidance.effects import Effect, effect_of, gains, losses
+from agentcl.guidance.same import content
 from agentcl.lessons import Claim, Lesson, folded
 from agentcl.store.episodes import Level
 from agentcl.store.usage import Usage
@@ -154,7 +155,7 @@ def _shown(transcript: Transcript) -> Iterator[Lesson]:
     for step in reversed(steps):
         if step.came == "harm":
             yield from write.lesson(step, "avoid")
-    done = {step.action for step in steps if step.came == "goal"}
+    done = {step.action for step in steps if step.came in ("goal", "change")}
     for step in reversed(steps):
         if step.came == "nothing" and step.action not in done:
             yield from write.lesson(step, "useless")
@@ -394,6 +395,8 @@ class _Writer:
             return ""
         # Of those that speak of the action alike, the longest says most: "Host: Orvo" says nothing.
         clause = max(about, key=lambda one: (len(words & set(folded(one).split())), len(one)))
+        if not acted and len(about) > 1 and not set(content(clause)).intersection(content(action)):
+            return ""  # none of several is what it was done about
         for name in acted:
             if found := mention_of(name, self._kinds[name]).search(clause):
                 clause = after_lead(clause, found)

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final, get_args
 
+from agentcl.agents.offering import MOST_SHOWN, shortlist
 from agentcl.agents.transcript import Transcript
 from agentcl.envs.acting import Situation
 from agentcl.lessons import CLAIMS, Lesson, Stretch
@@ -216,9 +217,7 @@ def ask_action(
     lines = _scene(first, stretches, passages, goal, scene, plan, history)
     if sub_goal:
         lines.append(f"Sub-goal: {quoted(sub_goal)}")
-    lines += _actions(actions, labels)
-    if has_kinds:
-        lines.append(_KINDS)
+    lines += _actions(actions, labels, has_kinds=has_kinds)
     if is_guidance_last:
         lines += _guidance(guidance)
     return prompt_of(*lines, "Next action?")
@@ -324,7 +323,9 @@ def _of(situation: Situation, recent: int) -> list[str]:
         situation.plan,
         situation.history[-recent:],
     )
-    return [*lines, *_actions(situation.actions)]
+    actions = situation.actions or ()
+    shown = shortlist(actions, (situation.goal, situation.plan, *situation.guidance), MOST_SHOWN)
+    return [*lines, *_actions(shown, has_kinds=len(shown) < len(actions))]
 
 
 def _guidance(guidance: Sequence[str]) -> list[str]:
@@ -335,12 +336,14 @@ def _told(goal: str, scene: str) -> list[str]:
     return [f"Goal: {quoted(goal)}", f"Observation: {quoted(scene)}"]
 
 
-def _actions(actions: Sequence[str] | None, labels: Sequence[str] = ()) -> list[str]:
+def _actions(
+    actions: Sequence[str] | None, labels: Sequence[str] = (), *, has_kinds: bool = False
+) -> list[str]:
     """Return what can be done, on one line; no action can look like two."""
     offered = [inline(action).replace("; ", "&#59; ") for action in actions or ()]
     if labels:
         offered = [f"{label}) {action}" for label, action in zip(labels, offered, strict=True)]
-    return [f"Actions: {'; '.join(offered)}."] if offered else []
+    return [f"Actions: {'; '.join(offered)}.", *[_KINDS] * has_kinds] if offered else []
 
 
 def _record(title: str, transcript: Transcript, recent: int) -> list[str]:

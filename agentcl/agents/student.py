@@ -16,7 +16,7 @@ from agentcl.agents.matching import (
     meant_action,
     nearest_action,
 )
-from agentcl.agents.offering import shortlist
+from agentcl.agents.offering import MOST_SHOWN, shortlist
 from agentcl.agents.prompts import ACTING, AIMING, PLANNING, ask_action, ask_plan, ask_sub_goal
 from agentcl.agents.timely import is_named, timely
 from agentcl.envs.acting import Act, Situation
@@ -83,7 +83,7 @@ class Student:
         planner: ChatModel | None = None,
         max_tokens: int = 128,
         recent: int = 12,
-        most_shown: int = 48,
+        most_shown: int = MOST_SHOWN,
     ) -> None:
         if form is not None and (instructions is not None or demonstrations is not None):
             raise InvalidInput(
@@ -101,7 +101,7 @@ class Student:
         self._most_shown = check_count(most_shown, "most_shown")
 
     def act(self, situation: Situation) -> ModelAct:
-        """Return the next action; one call, with a planner two.
+        """Return the next action; one call, one more with a planner, and one for each kind of very many actions that it names.
 
         What brought nothing since something last changed is not offered again, unless nothing else is left.
         Of several that an answer lists, the first is meant that guidance names.
@@ -147,7 +147,7 @@ class Student:
         thought, usage, among = list[str](), NO_USAGE, offered
         while True:
             shown = self._narrowed(situation, among)
-            has_kinds = not set(shown or ()) <= set(among or ())
+            has_kinds = len(shown or ()) < len(among or ())
             prompt = self._prompt(form, situation, shown, sub_goal, has_kinds=has_kinds)
             listed = partial(self._listed, prompt=prompt, situation=situation, offered=offered)
             reply = self._ask(

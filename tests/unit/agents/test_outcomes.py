@@ -2,6 +2,7 @@
 
 import json
 import random
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -290,6 +291,16 @@ def test_an_editor_changes_neither_what_was_done_nor_what_came_of_it(
     found, _ = edited(answer)
     assert {(one.claim, one.what) for one in found.lessons} <= drawn
     assert not any("Orvo" in one.sentence() for one in found.lessons)
+
+
+def test_a_heading_is_no_situation_and_what_speaks_of_nothing_done_is_none() -> None:
+    first = "You are in a cellar. In it, you see:\nA lamp that is lit.\nA shelf of wood."
+    one = Transcript("find it.", first, (("sing", "nothing happens"),), None, is_success=False)
+    assert said(one) == []
+    lamp = replace(one, steps=(("shake the lamp", "nothing happens"),))
+    assert said(lamp) == ["When a lamp that is lit, it does not help to shake the lamp."]
+    alone = replace(one, first="You are in a cellar.")
+    assert said(alone) == ["When you are in a cellar, it does not help to sing."]
 
 
 def trip(rewards: tuple[float, ...], *, is_success: bool = False) -> Transcript:

@@ -261,6 +261,20 @@ def test_an_answer_that_is_not_on_offer_now_means_what_guidance_names() -> None:
     assert student.act(unsaid).action in ("drain Tavon", "flush Tavon")
 
 
+def test_what_told_the_same_before_is_in_vain_until_something_changes() -> None:
+    looks = (
+        ("look around", "A cellar."),
+        ("look in the box", "Nothing."),
+        ("look around", "A cellar."),
+    )
+    offered = ("look around", "look in the box", "open the door")
+    model = ScriptedModel(lambda _: "open the door")
+    Student(model).act(Situation("g", "A hall.", looks, offered))
+    assert "Actions: look in the box; open the door." in model.asked[0][-1].content
+    Student(model).act(Situation("g", "A hall.", (*looks, ("open the door", "A yard.")), offered))
+    assert "Actions: look around; look in the box; open the door." in model.asked[1][-1].content
+
+
 def test_what_only_looks_is_looked_up_once() -> None:
     looked = replace(
         SEEN,
