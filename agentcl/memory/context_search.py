@@ -239,6 +239,8 @@ class ContextSearch:
                 items.append(self.item(one, weight * score / top))
             items += self._before(one, weight * score / top)
         for hit, relevance in hits:
+            if relevance < _FLOOR:
+                continue  # as all that comes of it
             told = self._told.get(hit.document_id, ())
             is_idle = of_one_time and _states_nothing(hit)
             is_beside = _AS_NEAR * relevance <= of_user and tells_of_others(hit, query)

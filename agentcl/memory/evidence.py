@@ -80,12 +80,15 @@ class Evidence:
     def _of_answer(self, text: str, sources: Sequence[frozenset[str]]) -> float:
         """Return a weight by the share of terms that neither the question nor one of the other texts has."""
         told = content_terms(text)
-        own = frozenset(told) - self._asked
+        if not told:
+            return 0.0
+        whole = frozenset(told)
+        own = whole - self._asked
         new = min((len(own - source) for source in sources), default=len(own))
-        beyond = min((len(set(told) - source) for source in sources), default=len(told))
-        if len(told) >= _LONG and beyond < _TELLING:
-            return 0.0  # it says again what another text says
-        return min(1.0, new / (_ENOUGH * len(told))) if told else 0.0
+        may_echo = new < _TELLING and len(told) >= _LONG
+        if may_echo and any(len(whole - source) < _TELLING for source in sources):
+            return new / len(told)  # it says again what another text says
+        return min(1.0, new / (_ENOUGH * len(told)))
 
 
 def _time(hit: Hit) -> datetime:
