@@ -23,7 +23,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
-from outcomes import MAX_TOKENS, PARTS, Told, show, summary
+from outcomes import MAX_TOKENS, PARTS, Told, show, summary, together
 from results import CACHE, machine, save, with_earlier
 
 from agentcl import Agent, Memory, OpenAIChat, OutcomeTeacher, Student, Teacher
@@ -48,6 +48,9 @@ def main() -> None:
     parser.add_argument("--family", default="return", choices=DOMAIN.families)
     parser.add_argument("--encoder", default="hashing", help="of the memory")
     parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument(
+        "--first", type=int, default=0, help="seed; what earlier ones came to is kept, and added to"
+    )
     parser.add_argument("--episodes", type=int, default=100, help="of a seed")
     parser.add_argument("--only", default=",".join(MEMORIES), help="some of the memories")
     asked = parser.parse_args()
@@ -55,25 +58,34 @@ def main() -> None:
     before = endpoint.fingerprint() if endpoint else ""
     CACHE.mkdir(exist_ok=True)
     model = CachedModel(endpoint, CACHE / f"desk-{before}.db") if endpoint else None
-    found = {}
-    for name in asked.only.split(","):
-        with ThreadPoolExecutor(asked.seeds) as pool:
-            lives = pool.map(lambda seed, of=name: life(model, of, seed, asked), range(asked.seeds))
-            found[name] = summary(list(lives))
-        show(found)
+    names, seeds = asked.only.split(","), range(asked.first, asked.first + asked.seeds)
+    with ThreadPoolExecutor(len(names) * len(seeds)) as pool:
+        lives = {
+            name: [pool.submit(life, model, name, seed, asked) for seed in seeds] for name in names
+        }
+    found = {name: summary([one.result() for one in some]) for name, some in lives.items()}
+    show(found)
     result = {
         "machine": machine("openai"),
         "player": asked.model,
         "family": asked.family,
         "voice": "natural",
         "encoder": asked.encoder,
-        "seeds": asked.seeds,
+        "seeds": asked.first + asked.seeds,
         "episodes": asked.episodes,
         "is_frozen": endpoint is None or endpoint.fingerprint() == before,
         "memories": found,
     }
     encoded = "" if asked.encoder == "hashing" else f"-{asked.encoder}"
     name = f"desk-{asked.model}-{asked.family}{encoded}"
+    if asked.first:
+        earlier = {**result, "seeds": asked.first, "memories": {}}
+        held = with_earlier(name, earlier, "memories")["memories"]
+        result["memories"] = {
+            name: together(held[name], asked.first, one, asked.seeds)
+            for name, one in found.items()
+            if name in held
+        }
     save(name, with_earlier(name, result, "memories"))
 
 

@@ -202,6 +202,19 @@ def summary(lives: Sequence[Sequence[Episode]]) -> dict[str, Any]:
     }
 
 
+def together(one: dict[str, Any], lives: int, other: dict[str, Any], others: int) -> dict[str, Any]:
+    """Return what so many lives and others of the same length came to together."""
+    every = lives + others
+
+    def mean(here: Any, there: Any) -> Any:  # noqa: ANN401  # numbers, or lists of them
+        if isinstance(here, list):
+            return [*map(mean, here, there)]
+        return (here * lives + there * others) / every
+
+    found = {key: mean(value, other[key]) for key, value in one.items()}
+    return {**found, "episodes": one["episodes"] + other["episodes"]}
+
+
 def show(found: dict[str, Any]) -> None:
     """Print the memories side by side."""
     table(

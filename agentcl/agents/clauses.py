@@ -57,8 +57,9 @@ def sentences(text: str) -> list[str]:
 
 
 def clauses(text: str) -> list[str]:
-    """Return the sentences of a text without what stands before them, such as a speaker, a time, or a level."""
-    return [bare for one in sentences(text) for said in _told(one) if (bare := _bare(said))]
+    """Return the sentences of a text without what stands before them, such as a speaker, a time, or a level; headings are none."""
+    told = (said for one in sentences(text) if not one.endswith(":") for said in _told(one))
+    return [bare for said in told if (bare := _bare(said))]
 
 
 def after_lead(clause: str, mention: re.Match[str]) -> str:

@@ -37,11 +37,15 @@ def still_worth_trying(
 
 
 def changes(first: str, history: History, actions: Sequence[str]) -> Iterator[tuple[str, bool]]:
-    """Yield what was done, and whether it changed something; what was refused did not."""
-    seen = first
+    """Yield what was done, and whether it changed something; what was refused did not, and what told the same before told nothing new."""
+    seen, told = first, set[tuple[str, str]]()
     for action, outcome in history:
-        is_change = effect_of(outcome, seen) == "change" and not is_refused(
-            action, outcome, actions
+        is_new = (action, outcome) not in told
+        told.add((action, outcome))
+        is_change = (
+            is_new
+            and effect_of(outcome, seen) == "change"
+            and not is_refused(action, outcome, actions)
         )
         if is_change:
             seen = outcome

@@ -54,7 +54,12 @@ def transcript_of(memory: Memory, episode: Episode) -> Transcript:
     taken = memory.episodes.steps(episode.id, **named_scope(episode.scope))
     steps = tuple((step.action, step.outcome) for step in taken)
     return Transcript(
-        episode.goal or episode.task, episode.first, steps, episode.score, episode.is_success
+        episode.goal or episode.task,
+        episode.first,
+        steps,
+        episode.score,
+        episode.is_success,
+        tuple(step.reward for step in taken),
     )
 
 

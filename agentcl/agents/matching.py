@@ -39,6 +39,14 @@ def meant_action(said: str, actions: Iterable[str] | None) -> str | None:
     return best[0] if len(best) == 1 else None
 
 
+def fitting_actions(said: str, actions: Sequence[str]) -> list[str]:
+    """Return the actions that hold all words of what was said, in that order and with their verb: what it leaves open."""
+    words = _stems(said)
+    return [
+        one for one in actions if (stems := _stems(one))[:1] == words[:1] and _holds(stems, words)
+    ]
+
+
 def listed_actions(said: str, actions: Iterable[str]) -> list[str]:
     """Return the actions that an answer says one after the other, as they stand in a prompt: "drain it; restart it; ..."."""
     offered = {_bare(action): action for action in actions}

@@ -27,7 +27,8 @@ from agentcl.agents.induction import Tried, conditions, count, parts, with_claus
 from agentcl.agents.teacher import Distilled, Edited, Editor
 from agentcl.agents.transcript import Transcript
 from agentcl.guidance.admission import names_of, refusal
-from agentcl.guidance.effects import Effect, effect_of
+from agentcl.guidance.effects import Effect, effect_of, gains, losses
+from agentcl.guidance.same import content
 from agentcl.lessons import Claim, Lesson, folded
 from agentcl.store.episodes import Level
 from agentcl.store.usage import Usage
@@ -50,6 +51,7 @@ class OutcomeTeacher:
       against its contrast.
     - *do* and *needs*, by many attempts: what was seen where an action reached the goal and not where it failed, in one or two
       clauses, of all attempts that `distil_among` is given (`agentcl.agents.induction`).
+    - *do*, where a world rewards steps on the way: those that it rewarded, of an attempt that fell short, for tasks like this one.
     - *avoid* and *useless*: actions after which things were worse, or nothing changed.
 
     Names of the episode become what they are names of: "The queue Orvo is slow" and "drain Orvo" give "When a queue is slow,
@@ -132,7 +134,7 @@ class _Step:
 
 def _shown(transcript: Transcript) -> Iterator[Lesson]:
     """Yield what one episode shows, the most telling first."""
-    steps = _steps(transcript)
+    steps, gained = _steps(transcript), gains(transcript.rewards)
     write = _Writer(transcript)
     if steps and steps[-1].came == "goal":
         yield from write.lesson(steps[-1], "do")
@@ -140,14 +142,20 @@ def _shown(transcript: Transcript) -> Iterator[Lesson]:
         # A step that showed what a later one was done about led there; what merely changed something may not have.
         at = steps[-1].seen_after
         while at >= 0:
-            yield from write.lesson(steps[at], "do")
+            if at in gained:
+                yield from write.towards(steps[at], transcript.goal)
+            else:
+                yield from write.lesson(steps[at], "do")
             at = steps[at].seen_after
+    elif gained:
+        for at in reversed(gained):
+            yield from write.towards(steps[at], transcript.goal)
     elif steps:
         yield from _achieved(steps, write)
     for step in reversed(steps):
         if step.came == "harm":
             yield from write.lesson(step, "avoid")
-    done = {step.action for step in steps if step.came == "goal"}
+    done = {step.action for step in steps if step.came in ("goal", "change")}
     for step in reversed(steps):
         if step.came == "nothing" and step.action not in done:
             yield from write.lesson(step, "useless")
@@ -289,7 +297,7 @@ def _contrasted(one: Transcript, other: Transcript) -> Iterator[Lesson]:
 
 def _steps(transcript: Transcript) -> list[_Step]:
     """Return the steps with what they brought about, and what each was done about."""
-    names, found = _names(transcript), list[_Step]()
+    names, found, lost = _names(transcript), list[_Step](), losses(transcript.rewards)
     shown = [(-1, transcript.first)]  # what was seen, and after which step
     last = len(transcript.steps) - 1
     for number, (action, outcome) in enumerate(transcript.steps):
@@ -299,7 +307,7 @@ def _steps(transcript: Transcript) -> list[_Step]:
             shown[-1],
         )
         is_goal = number == last and _is_reached(transcript)
-        came = "goal" if is_goal else effect_of(outcome, seen)
+        came = "goal" if is_goal else "harm" if number in lost else effect_of(outcome, seen)
         found.append(_Step(seen, after, action, came))
         if came == "change" and _is_telling(outcome, names):
             shown.append((number, outcome))
@@ -347,6 +355,15 @@ class _Writer:
         if when and what:
             yield Lesson(when, claim, what)
 
+    def towards(self, step: _Step, goal: str) -> Iterator[Lesson]:
+        """Yield the lesson of a step that brought a task nearer to its goal; of a first one that is all there is to say."""
+        if step.seen_after >= 0:
+            yield from self.lesson(step, "do")
+            return
+        aims = [one for one in clauses(goal) if _TELLING <= len(one.split()) <= _WORDS]
+        for aim in aims[:1]:
+            yield Lesson(_uncapital(with_kinds(aim, self._kinds)), "do", self.said(step.action))
+
     def needed(self, action: str, before: str) -> Iterator[Lesson]:
         """Yield that one action has to come before another."""
         if action != before:
@@ -378,6 +395,8 @@ class _Writer:
             return ""
         # Of those that speak of the action alike, the longest says most: "Host: Orvo" says nothing.
         clause = max(about, key=lambda one: (len(words & set(folded(one).split())), len(one)))
+        if not acted and len(about) > 1 and not set(content(clause)).intersection(content(action)):
+            return ""  # none of several is what it was done about
         for name in acted:
             if found := mention_of(name, self._kinds[name]).search(clause):
                 clause = after_lead(clause, found)

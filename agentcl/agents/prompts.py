@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final, get_args
 
+from agentcl.agents.offering import MOST_SHOWN, shortlist
 from agentcl.agents.transcript import Transcript
 from agentcl.envs.acting import Situation
 from agentcl.lessons import CLAIMS, Lesson, Stretch
@@ -92,6 +93,7 @@ JUDGING: Final = (
     'where the record does not show it, say so by a high "uncertainty". Answer as JSON: "principles", "reason", '
     '"score" (0 to 1) and "uncertainty" (0 to 1). ' + _DATA
 )
+_KINDS: Final = 'What ends in "..." is short for all actions that begin with these words.'
 _ABSTRACTIONS: Final = (
     'Write lessons that will hold in other episodes too. Find first what caused what: "X may be necessary for Y" or '
     '"X should be necessary for Y" becomes claim "needs" when X has to come before another action Y, and claim "do" '
@@ -193,6 +195,7 @@ def ask_action(
     labels: Sequence[str] = (),
     is_guidance_last: bool = False,
     stretches: Sequence[Stretch] = (),
+    has_kinds: bool = False,
 ) -> Prompt:
     """Return the prompt for the next action.
 
@@ -208,12 +211,13 @@ def ask_action(
         labels: what stands before each action, to be answered instead of it; none: nothing does.
         is_guidance_last: whether guidance stands right before the question, and not first.
         stretches: of earlier episodes, with what came of them.
+        has_kinds: whether some of `actions` stand for several (`agentcl.agents.offering`).
     """
     first = () if is_guidance_last else guidance
     lines = _scene(first, stretches, passages, goal, scene, plan, history)
     if sub_goal:
         lines.append(f"Sub-goal: {quoted(sub_goal)}")
-    lines += _actions(actions, labels)
+    lines += _actions(actions, labels, has_kinds=has_kinds)
     if is_guidance_last:
         lines += _guidance(guidance)
     return prompt_of(*lines, "Next action?")
@@ -319,7 +323,9 @@ def _of(situation: Situation, recent: int) -> list[str]:
         situation.plan,
         situation.history[-recent:],
     )
-    return [*lines, *_actions(situation.actions)]
+    actions = situation.actions or ()
+    shown = shortlist(actions, (situation.goal, situation.plan, *situation.guidance), MOST_SHOWN)
+    return [*lines, *_actions(shown, has_kinds=len(shown) < len(actions))]
 
 
 def _guidance(guidance: Sequence[str]) -> list[str]:
@@ -330,12 +336,14 @@ def _told(goal: str, scene: str) -> list[str]:
     return [f"Goal: {quoted(goal)}", f"Observation: {quoted(scene)}"]
 
 
-def _actions(actions: Sequence[str] | None, labels: Sequence[str] = ()) -> list[str]:
+def _actions(
+    actions: Sequence[str] | None, labels: Sequence[str] = (), *, has_kinds: bool = False
+) -> list[str]:
     """Return what can be done, on one line; no action can look like two."""
     offered = [inline(action).replace("; ", "&#59; ") for action in actions or ()]
     if labels:
         offered = [f"{label}) {action}" for label, action in zip(labels, offered, strict=True)]
-    return [f"Actions: {'; '.join(offered)}."] if offered else []
+    return [f"Actions: {'; '.join(offered)}.", *[_KINDS] * has_kinds] if offered else []
 
 
 def _record(title: str, transcript: Transcript, recent: int) -> list[str]:

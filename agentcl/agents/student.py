@@ -10,7 +10,13 @@ from typing import Final
 from agentcl.agents.demonstrations import ACTED, LETTERS
 from agentcl.agents.effects import still_worth_trying
 from agentcl.agents.forms import FORMS, Form, form_of, likelihoods, orders_of
-from agentcl.agents.matching import listed_actions, meant_action, nearest_action
+from agentcl.agents.matching import (
+    fitting_actions,
+    listed_actions,
+    meant_action,
+    nearest_action,
+)
+from agentcl.agents.offering import MOST_SHOWN, shortlist
 from agentcl.agents.prompts import ACTING, AIMING, PLANNING, ask_action, ask_plan, ask_sub_goal
 from agentcl.agents.timely import is_named, timely
 from agentcl.envs.acting import Act, Situation
@@ -18,6 +24,7 @@ from agentcl.errors import InvalidInput, NoAnswer
 from agentcl.models.base import ChatModel, Reply, Sampling, conversation
 from agentcl.models.structured import ask_text
 from agentcl.models.tuned import Way, asking_of
+from agentcl.store.checks import check_count
 from agentcl.store.usage import NO_USAGE, Usage
 from agentcl.text.answers import final_answer, unwrapped
 from agentcl.text.escaping import Prompt, unescape
@@ -59,6 +66,8 @@ class Student:
         planner: who names the next sub-goal; default: nobody does.
         max_tokens: of one answer.
         recent: steps that a prompt shows.
+        most_shown: actions that a prompt shows as they are. Of more, kinds stand for their members, such as "focus on ...", and a
+            model that names a kind is asked again, among these. One that was trained on the form of its prompts is shown all.
 
     Raises:
         InvalidInput: if there is no such form, or instructions or demonstrations are given beside one.
@@ -74,6 +83,7 @@ class Student:
         planner: ChatModel | None = None,
         max_tokens: int = 128,
         recent: int = 12,
+        most_shown: int = MOST_SHOWN,
     ) -> None:
         if form is not None and (instructions is not None or demonstrations is not None):
             raise InvalidInput(
@@ -88,9 +98,10 @@ class Student:
             self._named = Form("its own", said, shown, is_guidance_last=bool(said))
         self._sampling = Sampling(max_tokens=max_tokens)
         self._recent = recent
+        self._most_shown = check_count(most_shown, "most_shown")
 
     def act(self, situation: Situation) -> ModelAct:
-        """Return the next action; one call, with a planner two.
+        """Return the next action; one call, one more with a planner, and one for each kind of very many actions that it names.
 
         What brought nothing since something last changed is not offered again, unless nothing else is left.
         Of several that an answer lists, the first is meant that guidance names.
@@ -120,23 +131,39 @@ class Student:
         form = self.form if self.form.fits(offered, situation.guidance) else FORMS["shown"]
         if form.is_scored and offered is not None:
             return self._likeliest(form, situation, offered, sub_goal, planning)
-        prompt = self._prompt(form, situation, offered, sub_goal)
-        listed = partial(self._listed, prompt=prompt, situation=situation, offered=offered)
-        reply = self._ask(
-            self.model, form.instructions, prompt, form.demonstrations, is_enough=listed
-        )
-        answer = unescape(final_answer(reply.text), seen_in=prompt)
-        if actions is not None:  # where nobody knows them, an object may be one
-            answer = unwrapped(answer)
-        meant = form.labelled(answer, offered) or listed(reply.text)
-        action = meant or meant_action(answer, offered) or answer
+        act = self._asked(form, situation, offered, sub_goal)
+        action = act.action
         if offered and action not in offered and self.instructions:
             is_withheld = action in (actions or ())
             named = _named(offered, situation.guidance, actions or ()) if is_withheld else []
             due = named[0] if len(named) == 1 else ""
-            action = due or nearest_action(answer, offered) or action
-        said = f"{reply.thought}\n{reply.text}".strip()
-        return ModelAct(action, said, reply.usage, planning, sub_goal)
+            action = due or nearest_action(action, offered) or action
+        return replace(act, action=action, planning=planning)
+
+    def _asked(
+        self, form: Form, situation: Situation, offered: Sequence[str] | None, sub_goal: str
+    ) -> ModelAct:
+        """Return what the model means to do. Of very many actions it may name a kind first; then it is asked among these."""
+        thought, usage, among = list[str](), NO_USAGE, offered
+        while True:
+            shown = self._narrowed(situation, among)
+            has_kinds = len(shown or ()) < len(among or ())
+            prompt = self._prompt(form, situation, shown, sub_goal, has_kinds=has_kinds)
+            listed = partial(self._listed, prompt=prompt, situation=situation, offered=offered)
+            reply = self._ask(
+                self.model, form.instructions, prompt, form.demonstrations, is_enough=listed
+            )
+            usage += reply.usage
+            thought.append(f"{reply.thought}\n{reply.text}".strip())
+            answer = unescape(final_answer(reply.text), seen_in=prompt)
+            if offered is not None:  # where nobody knows them, an object may be one
+                answer = unwrapped(answer)
+            meant = form.labelled(answer, shown) or listed(reply.text)
+            action = meant or meant_action(answer, offered) or answer
+            fitting = fitting_actions(action, among or ()) if has_kinds else []
+            if action in (among or ()) or not 1 < len(fitting) < len(among or ()):
+                return ModelAct(action, "\n".join(thought), usage, sub_goal=sub_goal)
+            among = fitting
 
     @cached_property
     def form(self) -> Form:
@@ -181,8 +208,24 @@ class Student:
         listed = listed_actions(unescape(final_answer(said), seen_in=prompt), actions)
         return next(iter(_named(listed, situation.guidance, actions) or listed), "")
 
+    def _narrowed(
+        self, situation: Situation, offered: Sequence[str] | None
+    ) -> Sequence[str] | None:
+        """Return the actions that a prompt shows."""
+        if offered is None or not self.instructions:
+            return offered
+        told = [action for one in situation.stretches for action, _ in one.steps]
+        said = (situation.goal, situation.plan, *situation.guidance, *told)
+        return shortlist(offered, said, self._most_shown)
+
     def _prompt(
-        self, form: Form, situation: Situation, offered: Sequence[str] | None, sub_goal: str
+        self,
+        form: Form,
+        situation: Situation,
+        offered: Sequence[str] | None,
+        sub_goal: str,
+        *,
+        has_kinds: bool = False,
     ) -> Prompt:
         return ask_action(
             guidance=situation.guidance,
@@ -196,6 +239,7 @@ class Student:
             labels=form.labels_of(offered),
             is_guidance_last=form.is_guidance_last,
             stretches=situation.stretches if form.instructions else (),
+            has_kinds=has_kinds,
         )
 
     def _likeliest(

@@ -19,3 +19,4 @@ class Transcript:
     steps: History
     score: float | None = None  # from 0 to 1; None: nobody judged it
     is_success: bool | None = None  # whether the goal was reached; None: nobody said so
+    rewards: tuple[float, ...] = ()  # what the world gave for each step; empty: it is not known

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
-from agentcl.agents.supervisor import Supervisor
 from agentcl.agents.teacher import Distiller
 from agentcl.bench.baseline_player import BaselinePlayer, MemoryOf
 from agentcl.bench.baselines.base import Baseline, Item
@@ -142,9 +142,8 @@ class BaselineSetup:
         told = read_told(options.told) if options.told else ("", [])
         self._about = {
             "encoder": memory.store.encoder.name,
-            "budget_tokens": options.budget_tokens,
+            **asdict(options),
             "told": len(told[1]),
-            "supervised": options.supervised,
             "agentcl": version("agentcl"),
         }
         return GuidancePlayer(
@@ -153,8 +152,7 @@ class BaselineSetup:
             teacher,
             domain=domain,
             told=told,
-            budget_tokens=options.budget_tokens,
-            supervisor=Supervisor() if options.supervised else None,
+            options=options,
             name=model.name if model else self._settings.agent.name,
             fingerprint=model.fingerprint() if model else "",
             instructions=getattr(student, "instructions", ""),

@@ -10,7 +10,15 @@ from typing import Final
 from agentcl.agents.student import ModelAct
 from agentcl.bench.rows import Learned, StepRow
 from agentcl.envs.acting import Act, Actor, Situation
-from agentcl.envs.base import Determinism, Environment, Observation, Outcome, Score, Task
+from agentcl.envs.base import (
+    Determinism,
+    Environment,
+    Foreseen,
+    Observation,
+    Outcome,
+    Score,
+    Task,
+)
 from agentcl.envs.checking import LONGEST_TEXT
 from agentcl.errors import (
     BaselineFailed,
@@ -108,6 +116,11 @@ class LoggedEnvironment:
     def admissible_actions(self, limit: int | None = None) -> Sequence[str] | None:
         """Return the environment's."""
         return self._environment.admissible_actions(limit)
+
+    def changes(self, action: str) -> bool:
+        """Return whether an action may change something, as far as the environment says (`Foreseen`)."""
+        environment = self._environment
+        return not isinstance(environment, Foreseen) or environment.changes(action)
 
     def score(self) -> Score:
         """Return how well the episode went so far."""

@@ -25,7 +25,7 @@ from agentcl.bench.settings import RunSettings
 from agentcl.envs.streams.stream import TaskStream, load_stream, save_stream
 from agentcl.errors import ConfigError, InvalidInput, StoreBusy, StoreUnavailable
 from agentcl.text.parsing import parsed_json
-from agentcl.text.paths import check_path
+from agentcl.text.paths import check_path, unread
 from agentcl.text.saving import save_text
 
 _FORMAT: Final = 1
@@ -89,7 +89,7 @@ class RunFolder:
             Path(os.path.realpath(path), "episodes").mkdir(parents=True, exist_ok=True)
             _write_head(path, settings, about)
         except OSError as error:
-            raise StoreUnavailable(f"{path} cannot be written: {error}") from error
+            raise StoreUnavailable(f"{path} cannot be written: {unread(error)}") from error
         return cls(path)
 
     @staticmethod

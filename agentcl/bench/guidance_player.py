@@ -8,13 +8,13 @@ from typing import Final
 from agentcl.agents.agent import Agent, Budget
 from agentcl.agents.supervisor import Supervisor
 from agentcl.agents.teacher import Distiller
+from agentcl.bench.baselines.registry import GuidanceOptions
 from agentcl.bench.episode_log import EpisodeLog, LoggedActor, LoggedEnvironment
 from agentcl.bench.rows import Learned, ResultRow
 from agentcl.envs.acting import Actor
 from agentcl.envs.base import Domain, world_of
 from agentcl.envs.streams.stream import StreamItem, TaskStream
 from agentcl.errors import StoreUnavailable
-from agentcl.guidance.rules import BUDGET_TOKENS
 from agentcl.guidance.selection import line_of
 from agentcl.lessons import Lesson, folded
 from agentcl.memory.memory import Memory
@@ -34,8 +34,7 @@ class GuidancePlayer:
         teacher: who says what an episode teaches; None: nothing is learned.
         domain: whose tasks are played; lessons are told for it.
         told: lessons that somebody says before the first episode, and who says so.
-        budget_tokens: for lessons in one prompt.
-        supervisor: which episodes are worth a reflection; None: all.
+        options: of the baseline.
         name: of the model that acts, and `fingerprint` of its weights.
         instructions: what the student is told beside lessons.
     """
@@ -48,12 +47,12 @@ class GuidancePlayer:
         *,
         domain: Domain,
         told: tuple[str, Sequence[Lesson]] = ("", ()),
-        budget_tokens: int = BUDGET_TOKENS,
-        supervisor: Supervisor | None = None,
+        options: GuidanceOptions | None = None,
         name: str = "",
         fingerprint: str = "",
         instructions: str = "",
     ) -> None:
+        chosen = options or GuidanceOptions()
         self.instructions = instructions
         self._memory, self._domain = memory, domain
         self._told = told
@@ -64,8 +63,10 @@ class GuidancePlayer:
             memory,
             self._student,
             teacher=teacher,
-            supervisor=supervisor,
-            budget=Budget(guidance_tokens=budget_tokens),
+            supervisor=Supervisor() if chosen.supervised else None,
+            budget=Budget(guidance_tokens=chosen.budget_tokens),
+            demonstrations=chosen.demonstrations,
+            looks_again=chosen.looks_again,
             name=name,
             fingerprint=fingerprint,
         )

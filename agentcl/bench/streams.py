@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from agentcl.bench.settings import EACH, Option, TaskSettings
-from agentcl.envs.base import Domain
+from agentcl.envs.base import Domain, Task
 from agentcl.envs.domains.incidents.domain import IncidentDomain
 from agentcl.envs.requests import require_family
 from agentcl.envs.streams.builders import (
@@ -271,8 +271,13 @@ def _places(regimes: Sequence[Pools], wheres: Sequence[Mapping[str, Option]]) ->
 
 
 def _others(settings: TaskSettings, domain: Domain, new: Pools) -> list[Pools]:
-    """Return the pools to train on of other sets of rules that have much in common with the new one's."""
+    """Return the pools to train on of other worlds that have much in common with the new one.
+
+    Where the same rules hold everywhere, each variation is a world of its own, as in CLIN's (Majumder et al. 2023).
+    """
     rules, shared = getattr(domain, "rules_by", ""), getattr(domain, "shared_by", "")
+    if not rules:
+        return _variations(settings, domain)
     (parameters, *_) = (task.parameters for task in chain(*new.values()))
     if not (shared in parameters and rules in parameters):
         raise ConfigError(
@@ -284,3 +289,17 @@ def _others(settings: TaskSettings, domain: Domain, new: Pools) -> list[Pools]:
     numbers = dict.fromkeys(task.parameters[rules] for task in chain(*there.values()))
     known = [number for number in numbers if number != parameters[rules]][: settings.places]
     return [pools_of(domain, "train", families, where={rules: number}) for number in known]
+
+
+def _variations(settings: TaskSettings, domain: Domain) -> list[Pools]:
+    """Return the pools to train on of the first variations of a domain."""
+    if settings.split == "train":
+        raise ConfigError(
+            'a stream gen-env learns in the split train, so tasks.split has to be another, such as "test"'
+        )
+    pools = pools_of(domain, "train", settings.families or None)
+    places: dict[int, dict[str, list[Task]]] = {}
+    for family, tasks in pools.items():
+        for task in tasks:
+            places.setdefault(task.variation, {}).setdefault(family, []).append(task)
+    return [dict(found) for _, found in sorted(places.items())[: settings.places]]

@@ -95,7 +95,8 @@ def chat(
     model = _opened(name, url)
     WarmUp(memory).begin()
     session = scope.pop("session", None) or _session()
-    talk = Talk(memory.scoped(**{"user": _ALONE, **scope}), session, model, serving)
+    me = memory.scoped(**{"user": _ALONE, **scope})
+    talk = Talk(me, session, model, serving, screen=screen)
     screen.note(
         f"{talk.model.name}, remembering in {memory.place}; /help lists what else can be said"
     )
@@ -122,11 +123,19 @@ class Talk:
         session: the name of the conversation.
         model: that answers.
         soft: soft memories for it; None for text alone.
+        screen: what is printed on; as JSON each answer is one line.
     """
 
     def __init__(
-        self, memory: Memory, session: str, model: ChatModel, soft: SoftServing | None = None
+        self,
+        memory: Memory,
+        session: str,
+        model: ChatModel,
+        soft: SoftServing | None = None,
+        *,
+        screen: Screen | None = None,
     ) -> None:
+        self._screen = screen or Screen(as_json=False)
         self.model = model
         self._codec = soft.codec if soft else None
         self._no_codec = soft.reason if soft else _NO_CODEC.format(name=model.name)
@@ -140,6 +149,12 @@ class Talk:
 
     def hear(self, line: str) -> None:
         """Answer what was typed: a command, or words for the model."""
+        try:
+            line.encode()
+        except UnicodeEncodeError:
+            raise InvalidInput(
+                "that line is not UTF-8, so nothing was asked; say it again"
+            ) from None
         if not line.startswith("/"):
             self._answer(line)
             return
@@ -150,7 +165,7 @@ class Talk:
             self._forget(rest)
         elif command in ("/on", "/off"):
             self._has_memory = command == "/on"
-            click.echo(f"memory is {command[1:]}")
+            self._screen.row({"memory": command[1:]}, f"memory is {command[1:]}")
         elif command in ("/soft", "/text"):
             self._switch(is_soft=command == "/soft")
         elif command in ("/quit", "/exit"):
@@ -158,8 +173,9 @@ class Talk:
         else:
             if command != "/help":
                 known = re.findall(r"/\w+", _HELP)
-                click.echo(f"there is no {visible(command)}{did_you_mean(command, known)}")
-            click.echo(_HELP)
+                told = f"there is no {visible(command)}{did_you_mean(command, known)}"
+                self._screen.row({"told": told}, told)
+            self._screen.row({"help": _HELP}, _HELP)
 
     def _answer(self, said: str) -> None:
         from agentcl.models.base import Message, Sampling
@@ -175,8 +191,10 @@ class Talk:
         pieces = []
         for piece in self.model.stream(messages, sampling=Sampling(max_tokens=_MOST_TOKENS)):
             pieces.append(piece)
-            click.echo(visible(piece), nl=False)
-        click.echo()
+            if not self._screen.as_json:
+                click.echo(visible(piece), nl=False)
+        shown = self._shown.shown if self._shown else ()
+        self._screen.row({"answer": "".join(pieces), "shown": shown}, "")
         self._tell()
         self._messages = [*asked, {"role": "assistant", "content": "".join(pieces)}]
         if self._has_memory:
@@ -193,7 +211,7 @@ class Talk:
     def _tell(self) -> None:
         """Say what of the last answer's memory was soft tokens."""
         soft = self._shown.soft if self._shown else None
-        if soft is None:
+        if soft is None or self._screen.as_json:
             return
         # An endpoint that takes no soft tokens is noticed when it is asked.
         is_text = bool(soft.placed) and getattr(self.model, "takes_soft", None) is False
@@ -204,7 +222,8 @@ class Talk:
         if is_soft and self._codec is None:
             raise InvalidInput(self._no_codec)
         self._is_soft = is_soft
-        click.echo(f"passages are shown as {'soft tokens' if is_soft else 'text'}")
+        form = "soft tokens" if is_soft else "text"
+        self._screen.row({"passages": form}, f"passages are shown as {form}")
 
     def _digest(self) -> None:
         """Read what was just said for what it states, so that it can replace what held before."""
@@ -215,15 +234,15 @@ class Talk:
     def _why(self) -> None:
         soft = self._shown.soft.memories if self._shown and self._shown.soft else ()
         if self._shown is None or not (self._shown.text or soft):
-            click.echo("nothing was shown to the model")
+            self._screen.row({"text": "", "soft": []}, "nothing was shown to the model")
             return
-        for one in soft:
-            passage = self._memory.compressed.get(one.id).passage
-            click.echo(
-                visible(f"[{one.slots} soft tokens for {one.tokens} of text] {passage.text}")
-            )
-        click.echo(visible(self._shown.text).rstrip())
-        click.echo(f"({self._shown.report})")
+        lines = [
+            f"[{one.slots} soft tokens for {one.tokens} of text] "
+            f"{self._memory.compressed.get(one.id).passage.text}"
+            for one in soft
+        ]
+        told = {"text": self._shown.text, "soft": lines, "report": self._shown.report}
+        self._screen.row(told, *lines, self._shown.text.rstrip(), f"({self._shown.report})")
 
     def _forget(self, number: str) -> None:
         shown = self._shown.shown if self._shown else ()
@@ -232,7 +251,8 @@ class Talk:
             raise InvalidInput("name a number that /why shows: /forget 3")
         receipt = self._memory.forget(meant[0].id)
         self._shown = None  # it holds what is gone
-        click.echo(f"forgotten: {len(receipt.removed)} records, receipt {receipt.id}")
+        told = f"forgotten: {len(receipt.removed)} records, receipt {receipt.id}"
+        self._screen.row({"receipt": receipt}, told)
 
 
 def _lines() -> Iterator[str]:

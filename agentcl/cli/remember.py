@@ -21,6 +21,8 @@ from agentcl.cli.transcripts import read_hook, said_in
 from agentcl.errors import InvalidInput, StoreUnavailable
 from agentcl.text.json_values import fault_of_line
 from agentcl.text.parsing import parsed_json
+from agentcl.text.paths import unread
+from agentcl.text.saving import named_stream
 
 if TYPE_CHECKING:
     from agentcl.memory.messages import Message
@@ -96,7 +98,7 @@ def _values(text: str, file: Path) -> list[Any]:
             if not values and isinstance(whole, JSONDecodeError):
                 at, fault = whole.lineno, whole  # a list over several lines, which breaks there
             raise InvalidInput(
-                f"line {at} of {file} is no message: {fault_of_line(fault)}. Give one JSON object a line, or one list"
+                f"line {at} of {named_stream(file)} is no message: {fault_of_line(fault)}. Give one JSON object a line, or one list"
             ) from error
     return values
 
@@ -115,10 +117,12 @@ def _text(file: Path) -> str:
             data = stream.read(_MOST_BYTES + 1)
         if len(data) > _MOST_BYTES:
             raise InvalidInput(
-                f"{file} has more than {_MOST_BYTES:,} bytes; give it in parts, which may overlap"
+                f"{named_stream(file)} has more than {_MOST_BYTES:,} bytes; give it in parts, which may overlap"
             )
         return data.decode("utf-8-sig")
     except OSError as error:
-        raise StoreUnavailable(f"cannot read {file}: {error.strerror or error}") from error
+        raise StoreUnavailable(f"cannot read {named_stream(file)}: {unread(error)}") from error
     except UnicodeDecodeError as error:
-        raise InvalidInput(f"{file} is not UTF-8, byte {error.start}: convert it first") from error
+        raise InvalidInput(
+            f"{named_stream(file)} is not UTF-8, byte {error.start}: convert it first"
+        ) from error

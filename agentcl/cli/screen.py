@@ -94,6 +94,14 @@ class Screen:
         for line in lines:
             self.line(line)
 
+    def row(self, value: object, *lines: str) -> None:
+        """Print a value of several as a line of JSON if that is asked for, else what it says in lines."""
+        if self.as_json:
+            click.echo(_dumped(to_json(value), sys.stdout))
+            return
+        for line in lines:
+            self.line(line)
+
     def error(self, error: Exception) -> None:
         """Print what went wrong, and nothing else."""
         if self.as_json:

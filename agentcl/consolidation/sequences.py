@@ -19,7 +19,7 @@ from typing import Any, Final
 from agentcl.consolidation.building import Split, TrainingRow
 from agentcl.errors import InvalidInput, LoadError
 from agentcl.text.parsing import parsed_json
-from agentcl.text.paths import check_path
+from agentcl.text.paths import check_path, unread
 
 _LINES: Final = ".train.jsonl.gz"
 _FILES: Final[dict[Split, str]] = {"train": "train", "held": "test"}
@@ -127,7 +127,7 @@ def _parsed(file: Path, is_lines: bool) -> Iterable[Any]:
                 return [parsed_json(line) for line in opened if line.strip()]
         found = parsed_json(file.read_text("utf-8"))
     except (OSError, EOFError, zlib.error, ValueError) as error:
-        raise LoadError(f"cannot read {file}: {error}") from error
+        raise LoadError(f"cannot read {file}: {unread(error)}") from error
     if not isinstance(found, list):
         raise LoadError(f"{file} holds no list")
     return found

@@ -26,7 +26,8 @@ from agentcl.store.checks import check_label, check_unicode
 from agentcl.store.episodes import Level, Stated
 from agentcl.store.records import ScopeView
 from agentcl.text.parsing import parsed_json
-from agentcl.text.saving import opened, save_text
+from agentcl.text.paths import unread
+from agentcl.text.saving import named_stream, opened, save_text
 from agentcl.text.visible import for_json, visible
 
 FORMAT: Final = 1
@@ -203,11 +204,11 @@ def load(path: str | os.PathLike[str]) -> Pamphlet:
             data = file.read(_MOST_BYTES + 1)
             if len(data) > _MOST_BYTES:
                 raise TransferError(
-                    f"{path} has more than {_MOST_BYTES:,} bytes; it is no pamphlet"
+                    f"{named_stream(path)} has more than {_MOST_BYTES:,} bytes; it is no pamphlet"
                 )
             text = data.decode()
     except (OSError, UnicodeDecodeError) as error:
-        raise TransferError(f"cannot read {path}: {error}") from error
+        raise TransferError(f"cannot read {named_stream(path)}: {unread(error)}") from error
     return read(text)
 
 

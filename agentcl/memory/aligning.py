@@ -240,12 +240,20 @@ class _Stored:
 
     def walk(self, start: int, asked: Sequence[object]) -> Sequence[int]:
         """Return the places that messages fit from one on: all of them, or as many as there are; empty if they do not."""
+        # What was taken away may have been said again right behind: then it may be either.
+        return self._walk(start, asked) or (
+            self._walk(start, asked, is_left_out=True) if self.gone else ()
+        )
+
+    def _walk(
+        self, start: int, asked: Sequence[object], *, is_left_out: bool = False
+    ) -> Sequence[int]:
         places: list[int] = []
         at = start
         while at < len(self.there) and len(places) < len(asked):
             count = len(places)
             if at in self.gone:
-                places += [at] * self._is_sent(at, asked[count])
+                places += [at] * self._is_sent(at, asked[count], is_left_out)
                 at += 1
                 continue
             size = min(self._end(at) - at, len(asked) - count)
@@ -266,14 +274,15 @@ class _Stored:
         number = bisect_left(self._ends, at)
         return self._ends[number] if number < len(self._ends) else len(self.there)
 
-    def _is_sent(self, at: int, one: object) -> bool:
+    def _is_sent(self, at: int, one: object, is_left_out: bool) -> bool:
         """Return whether a message is what was taken away from a place, and not what follows."""
-        if self.there[at] is not None:
+        is_known = self.there[at] is not None
+        if is_known and not (is_left_out and self.there[at] == one):
             return self.there[at] == one
         behind = next(
             (later for later in range(at, len(self.there)) if later not in self.gone), None
         )
-        return behind is not None and self.there[behind] != one
+        return is_known if behind is None else self.there[behind] != one
 
 
 def align(held: Script, coming: Sequence[Heard]) -> list[int | None]:

@@ -17,6 +17,7 @@ from agentcl.store.records import Passage
 from agentcl.store.rows import content_hash
 from agentcl.text.json_values import fault_of_line
 from agentcl.text.parsing import parsed_json
+from agentcl.text.paths import unread
 from agentcl.text.saving import opened
 
 _MOST_BYTES: Final = 500_000_000  # of a file, unpacked
@@ -52,7 +53,7 @@ def read(path: Path) -> list[OpenieDocument]:
             )
         text = data.decode("utf-8")
     except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
-        raise TransferError(f"{path} cannot be read: {error}") from error
+        raise TransferError(f"{path} cannot be read: {unread(error)}") from error
     if path.name.removesuffix(".gz").endswith(".tsv"):
         return list(_tsv(path, text))
     try:

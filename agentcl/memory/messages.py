@@ -113,7 +113,7 @@ def _read(one: object) -> Said:
         one = one.model_dump(mode="json", exclude_none=True)
     if not isinstance(one, Mapping):
         raise InvalidInput(
-            f"a {type(one).__name__} is no message; write {{'role': 'user', 'content': '...'}}"
+            f"{shown(one)} is no message; write {{'role': 'user', 'content': '...'}}"
         )
     if "role" not in one and one.get("type") in _ITEMS:
         return _item(one)

@@ -22,6 +22,7 @@ from agentcl.memory.trusted import confirmed
 from agentcl.retrieval.encoders.naming import is_own
 from agentcl.store.backends import place_of
 from agentcl.text.parsing import parsed_toml
+from agentcl.text.paths import unread
 from agentcl.text.suggesting import did_you_mean
 
 FILE: Final = "agentcl.toml"
@@ -195,8 +196,8 @@ def _read_file(start: Path) -> tuple[Path | None, dict[str, object]]:
         if file.is_file():
             try:
                 return file, parsed_toml(file.read_text("utf-8-sig"))
+            except (OSError, UnicodeDecodeError) as error:
+                raise ConfigError(f"{file} cannot be read: {unread(error)}") from error
             except ValueError as error:
                 raise ConfigError(f"{file} is not valid TOML: {error}") from error
-            except OSError as error:
-                raise ConfigError(f"{file} cannot be read: {error}") from error
     return None, {}

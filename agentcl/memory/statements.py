@@ -34,6 +34,7 @@ from agentcl.store.checks import (
 from agentcl.store.conversations import Proposal, Sort, Statement, Synopsis, Turn, Verdict
 from agentcl.store.records import AnyScope, ScopeView, from_micros
 from agentcl.store.rows import readable
+from agentcl.text.suggesting import nearest
 
 if TYPE_CHECKING:
     from agentcl.models.base import ChatModel
@@ -295,7 +296,12 @@ class Statements:
         """
         view = self._bound.view(scope)
         if not isinstance(of, Statement) and "/" not in check_unicode(of, "of"):
-            of = self._get(of, view)
+            name = of
+            try:
+                of = self._get(name, view)
+            except NotFound as error:
+                told = f"{name!r} is neither the id of a statement that this scope sees nor a slot, as in 'user / home'"
+                raise NotFound(told + self._near_slot(name, view)) from error
         if isinstance(of, Statement):
             slot, owner = of.slot, of.scope
         else:
@@ -306,10 +312,19 @@ class Statements:
             if one.slot == slot and owner in (None, one.scope)
         ]
         if not found:
-            raise NotFound(
-                f"nothing is said of {slot!r} that this scope sees; `list(all=True, valid_at=ANY)` shows what is"
-            )
+            advice = self._near_slot(slot, view)
+            raise NotFound(f"nothing is said of {slot!r} that this scope sees{advice}")
         return sorted(found, key=_said)
+
+    def _near_slot(self, name: str, view: ScopeView) -> str:
+        """Return how a message about a wrong slot goes on: with the nearest one, which may be meant by its attribute alone."""
+        slots = {one.slot for one in statement_writing.live(self._opened.journal, view)}
+        by_name = {slot.split(" / ", 1)[-1]: slot for slot in slots} | {
+            slot: slot for slot in slots
+        }
+        near = nearest(name.strip().casefold(), by_name)
+        advice = "`list(all=True, valid_at=ANY)` shows what is said"
+        return f"; did you mean {by_name[near[0]]!r}?" if near else f"; {advice}"
 
     def why(self, id: str, **scope: Unpack[ReadScope]) -> Sequence[Turn]:
         """Return the turns that say a statement, also in other words, in the order they were said.

@@ -44,8 +44,8 @@ from agentcl.store.conversations import Turn
 from agentcl.store.records import KINDS, SCOPE_FIELDS, Document, Passage, Scope
 from agentcl.store.rows import Counters, EncoderSpec
 from agentcl.store.transfer import Grants, Imported
-from agentcl.text.paths import check_path
-from agentcl.text.saving import opened, saving
+from agentcl.text.paths import check_path, unread
+from agentcl.text.saving import named_stream, opened, saving
 from agentcl.text.visible import shown
 
 if TYPE_CHECKING:
@@ -238,11 +238,13 @@ class Storage:
                     dry_run=dry_run,
                 )
         except OSError as error:
-            raise TransferError(f"cannot read {source}: {error}") from error
+            raise TransferError(f"cannot read {named_stream(source)}: {unread(error)}") from error
         except UnicodeDecodeError as error:
             is_packed = error.object.startswith(b"\x1f\x8b")
-            told = "it is packed; unpack it first, with gunzip" if is_packed else str(error)
-            raise TransferError(f"{source} is not an agentcl export: {told}") from error
+            told = "it is packed; unpack it first, with gunzip" if is_packed else unread(error)
+            raise TransferError(
+                f"{named_stream(source)} is not an agentcl export: {told}"
+            ) from error
         if not dry_run:
             statement_writing.resettle_all(self._opened.journal)
         if imported.erased and not dry_run:

@@ -14,7 +14,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from agentcl.errors import EncoderUnavailable, NotFound
-from agentcl.guidance.effects import effect_of
+from agentcl.guidance.effects import effect_of, gains, losses
 from agentcl.guidance.same import content
 from agentcl.lessons import Stretch
 from agentcl.memory.episode_search import steps_of
@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from agentcl.guidance.state import GuidanceState
 
 logger = logging.getLogger(__name__)
-_STEPS: Final = 3  # of a stretch: the decisive one, and at most two before it
+_STEPS: Final = 3  # of a stretch: the decisive one, and at most two before it ...
+_REWARDED: Final = 6  # ... or so many, if the world rewarded each
 _MOST_CHARS: Final = 300  # of each text of it
 # A past situation is like the present one if more than so much of its words is in it, or the cosine of both is higher.
 # That is only to leave out what has nothing to do with it: what showing the others is worth, outcomes say.
@@ -162,29 +163,25 @@ class Finder:
 
 
 def cut(steps: Sequence[Step], *, is_success: bool) -> tuple[Step, ...]:
-    """Return the decisive step of an episode, and at most two before it that mattered.
+    """Return the decisive step of an episode, and those before it that mattered: at most two, or all that the world rewarded, up to six.
 
-    In one that reached its goal that is the last gain, and steps after which nothing changed are left out. One that
+    In one that reached its goal the decisive one is the last gain, and steps after which nothing changed are left out. One that
     failed is told by its last loss, or its last step; what was done in vain there is the point.
     """
     if not steps:
         return ()
     effects = [effect_of(one.outcome, one.seen) for one in steps]
+    rewards = [one.reward for one in steps]
     if is_success:
-        gains = [n for n, one in enumerate(steps) if one.reward > 0]
-        decisive = _last(
-            gains or [n for n, effect in enumerate(effects) if effect == "change"], steps
-        )
-        before = [
-            one
-            for one, effect in zip(steps[:decisive], effects, strict=False)
-            if effect == "change"
-        ]
+        gained = gains(rewards)
+        changed = [n for n, effect in enumerate(effects) if effect == "change"]
+        decisive = _last(gained or changed, steps)
+        if len(gained) > 1:
+            return tuple(steps[n] for n in gained[-_REWARDED:])
+        before = [steps[n] for n in changed if n < decisive]
     else:
-        losses = [n for n, one in enumerate(steps) if one.reward < 0]
-        decisive = _last(
-            losses or [n for n, effect in enumerate(effects) if effect == "harm"], steps
-        )
+        harmed = [n for n, effect in enumerate(effects) if effect == "harm"]
+        decisive = _last(losses(rewards) or harmed, steps)
         # What was done again in vain is told once, where it came last.
         later = [{one.action for one in steps[n + 1 : decisive + 1]} for n in range(decisive)]
         before = [one for one, again in zip(steps, later, strict=False) if one.action not in again]

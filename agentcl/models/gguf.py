@@ -14,6 +14,7 @@ from typing import Any, BinaryIO, Final
 
 from agentcl.errors import MissingExtra, ModelUnavailable
 from agentcl.text.bars import without_bars
+from agentcl.text.paths import unread
 
 _MAGIC: Final = b"GGUF"
 _SCALARS: Final = {
@@ -49,7 +50,7 @@ def about_gguf(file: Path) -> dict[str, str]:
     except (struct.error, UnicodeDecodeError) as error:
         raise ModelUnavailable(f"{file} is a damaged GGUF: its head cannot be read") from error
     except OSError as error:
-        raise ModelUnavailable(f"cannot read {file}: {error}") from error
+        raise ModelUnavailable(f"cannot read {file}: {unread(error)}") from error
 
 
 def check_unpacks(file: Path) -> None:

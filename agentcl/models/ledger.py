@@ -18,7 +18,7 @@ from agentcl.store.records import from_micros, now_micros, to_micros
 from agentcl.store.sqlite.database import Database
 from agentcl.store.usage import NO_USAGE, Usage
 from agentcl.text.parsing import parsed_toml
-from agentcl.text.paths import check_path
+from agentcl.text.paths import check_path, unread
 from agentcl.text.tokens import estimate_tokens
 
 By = Literal["day", "episode", "job", "purpose", "model"]
@@ -97,8 +97,8 @@ class Prices:
             table = {
                 name: (float(row["prompt"]), float(row["completion"])) for name, row in read.items()
             }
-        except OSError as error:
-            raise ConfigError(f"the price table {path} cannot be read: {error}") from error
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigError(f"the price table {path} cannot be read: {unread(error)}") from error
         except (KeyError, TypeError, ValueError) as error:
             raise ConfigError(
                 f"the price table {path} is wrong at {error!s}; each model needs the numbers "

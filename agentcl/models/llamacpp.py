@@ -20,7 +20,7 @@ from agentcl.models.kept import digest_of
 from agentcl.models.server import ModelServer, free_port, require_module
 from agentcl.models.stopping import held_back, until
 from agentcl.store.usage import Usage
-from agentcl.text.paths import check_path
+from agentcl.text.paths import check_path, unread
 
 _PACKAGE: Final = "llama_cpp"
 _PROGRAM: Final = "llama-server"  # of llama.cpp itself
@@ -104,7 +104,7 @@ class LlamaCppChat:
         try:
             return digest_of(self._file)
         except OSError as error:
-            raise ModelUnavailable(f"cannot read {self._file}: {error}") from error
+            raise ModelUnavailable(f"cannot read {self._file}: {unread(error)}") from error
 
     def _asked(
         self,

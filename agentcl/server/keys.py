@@ -21,7 +21,7 @@ from typing import ClassVar, Final, Literal, get_args
 from agentcl.errors import ConfigError, InvalidInput, NotFound
 from agentcl.store.checks import WriteScope, check_label, check_scope, named_scope
 from agentcl.text.homes import config_folder
-from agentcl.text.paths import check_path
+from agentcl.text.paths import check_path, unread
 from agentcl.text.saving import make_folder, saving
 
 Right = Literal["read", "write", "learn"]
@@ -122,7 +122,7 @@ class Keys:
                     made.write(f"{_PREFIX}{secrets.token_urlsafe(_BYTES)}\n".encode())
             secret = file.read_text("ascii").strip()
         except (OSError, UnicodeDecodeError) as error:
-            raise ConfigError(f"the key in {file} cannot be used: {error}") from error
+            raise ConfigError(f"the key in {file} cannot be used: {unread(error)}") from error
         if not secret.startswith(_PREFIX) or len(secret) < _LEAST:
             raise InvalidInput(
                 f"{file} holds no key: one begins with {_PREFIX!r} and has {_LEAST} characters or more. Name a file that "

@@ -16,7 +16,7 @@ from agentcl.store.rows import checked_clock
 from agentcl.store.sql.reading import SqlStore
 from agentcl.store.sqlite.connecting import Durability
 from agentcl.store.sqlite.store import FILE, SqliteStore
-from agentcl.text.paths import check_path
+from agentcl.text.paths import check_path, unread
 from agentcl.text.saving import make_folder
 
 Place = Path | Address  # of a memory
@@ -131,7 +131,7 @@ def folder_for_memory(path: Path) -> None:
     except (FileExistsError, NotADirectoryError) as error:
         raise StoreUnavailable(f"{path} is a file; a memory needs a folder") from error
     except OSError as error:
-        raise StoreUnavailable(f"cannot make the folder {path}: {error}") from error
+        raise StoreUnavailable(f"cannot make the folder {path}: {unread(error)}") from error
 
 
 @contextmanager

@@ -21,4 +21,6 @@ def check_path(path: object, what: str = "a path") -> Path:
 
 def unread(error: Exception) -> str:
     """Return why a file cannot be read or is no text, without its path: the message names that by itself."""
+    if isinstance(error, UnicodeDecodeError):
+        return f"it is not {error.encoding.upper()}, byte {error.start}"
     return (error.strerror if isinstance(error, OSError) else None) or str(error)

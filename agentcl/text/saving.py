@@ -28,6 +28,11 @@ _MOST_LINKS: Final = 40  # as Linux follows
 _PRIVATE: Final = 0o700
 
 
+def named_stream(path: str | os.PathLike[str]) -> str:
+    """Return what a message calls a path: `-` on a command line is standard input."""
+    return "standard input" if Path(path) == STDIN else str(path)
+
+
 def make_folder(path: Path) -> None:
     """Make a folder, and those above it, if they are not there; nobody else can look into them.
 

@@ -1,6 +1,8 @@
 """Conversations by the command line: remembered, read for what they state, and told by the day where it was said."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -53,6 +55,22 @@ def test_what_holds_is_told_by_the_day_where_it_was_said(run: Run, chat: str) ->
     ever = run("statements", "list", "--ever").stdout
     assert "… 2026-11-19" in ever
     assert "Oslo" in ever
+
+
+def test_standard_input_is_called_so(tmp_path: Path) -> None:
+    for given, told in ((b"words\n", b"line 1 of standard input is no"), (b"\xff", b"standard input is not UTF-8")):  # fmt: skip
+        command = [
+            sys.executable,
+            "-c",
+            "from agentcl.cli.main import main; main()",
+            "remember",
+            "-",
+        ]
+        done = subprocess.run(
+            [*command, "--path", str(tmp_path / "m"), "--encoder", "hashing"], input=given, capture_output=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == 1
+        assert told in done.stderr
 
 
 def test_a_line_that_is_no_message_is_named_and_nothing_is_stored(
@@ -198,3 +216,22 @@ def test_a_context_is_the_block_that_a_model_is_shown(run: Run, chat: str) -> No
     stated = json.loads(run("context", "Oslo?", "--form", "statements", "--json").stdout)
     assert {one["kind"] for one in stated["shown"]} == {"statement"}
     assert "had no room" in run("context", "Where do I live?", "--budget", "5").stderr
+
+
+def test_a_wish_is_shown_before_it_is_done_and_a_wrong_id_is_not_asked_about(
+    run: Run, tmp_path: Path
+) -> None:
+    said = tmp_path / "wish.json"
+    wish = "Forget that I live in Oslo."
+    said.write_text(
+        json.dumps([{"role": "user", "content": one} for one in ("I live in Oslo.", wish)])
+    )
+    run("remember", str(said))
+    run("digest")
+    wrong = run("statements", "accept", "nope", "--json", code=1)
+    assert json.loads(wrong.stderr)["error"] == "NotFound"
+    (proposal,) = json.loads(run("statements", "proposals", "--json").stdout)
+    asked = run("statements", "accept", proposal["id"], "--json", code=1)  # nobody answers
+    assert asked.stdout == ""
+    assert wish in asked.stderr
+    assert "1 statements ended" in run("statements", "accept", proposal["id"], "--yes").stdout

@@ -274,6 +274,13 @@ def test_what_cannot_be_kept_is_refused(
 def test_nothing_said_is_said_so(memory: Memory) -> None:
     with pytest.raises(NotFound, match="nothing is said of"):
         memory.statements.history("user / home", user="ada")
+    memory.statements.add("user", "home", "Gent", user="ada")
+    for name in ("home", "user / hom", "User/hoome"):
+        with pytest.raises(NotFound, match="did you mean 'user / home'"):
+            memory.statements.history(name, user="ada")
+    for name in ("nope", "nope / nope"):
+        with pytest.raises(NotFound, match="shows what is said"):
+            memory.statements.history(name, user="ada")
     document = memory.add("x", user="ada")
     with pytest.raises(InvalidInput, match="no statement"):
         memory.statements.get(document.id, user="ada")

@@ -13,6 +13,7 @@ from click.testing import CliRunner
 from agentcl import InvalidInput, Memory
 from agentcl.cli.chat import Talk
 from agentcl.cli.main import main
+from agentcl.cli.screen import Screen
 from agentcl.models import Message, OpenAIChat, ScriptedModel, open_reference
 from agentcl.models.reference.shipped import reference_folder
 from agentcl.server.settings import SoftServing
@@ -98,6 +99,36 @@ def test_what_was_piped_in_and_not_answered_ends_with_an_error(tmp_path: Path) -
     assert "gave no answer" in done.stderr
     assert "/forget N" in done.stdout  # the lines behind it were read
     assert done.exit_code == 1
+
+
+def test_a_program_reads_one_line_of_json_for_each_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Memory(tmp_path / "m", encoder="hashing") as memory:
+        me = memory.scoped(user="me")
+        model = ScriptedModel(["Noted.\n\u202eYes.", "In Oslo."])
+        talk = Talk(me, "s", model, screen=Screen(as_json=True))
+        lines = ["I live in Oslo.", "/nope", "Where do I live?", "/why", "/off", "/soft"]
+        for line in lines[:-1]:
+            talk.hear(line)
+        with pytest.raises(InvalidInput, match="no codec"):
+            talk.hear(lines[-1])
+        talk.hear("/forget 1")
+    told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [sorted(one) for one in told] == [
+        ["answer", "shown"], ["told"], ["help"], ["answer", "shown"], ["report", "soft", "text"], ["memory"], ["receipt"],
+    ]  # fmt: skip
+    assert told[0]["answer"] == "Noted.\n\u202eYes."
+    assert told[3]["shown"][0]["text"] == "The user lives in Oslo."
+
+
+def test_a_line_that_is_no_text_is_refused_and_the_next_one_heard(tmp_path: Path) -> None:
+    with Memory(tmp_path / "m", encoder="hashing") as memory:
+        talk = Talk(memory.scoped(user="me"), "s", ScriptedModel(["Hello."]))
+        with pytest.raises(InvalidInput, match="that line is not UTF-8"):
+            talk.hear(b"I live in M\xe4lar.".decode("utf-8", "surrogateescape"))
+        talk.hear("Hi.")
+        assert len(memory.list(kind="turn", user="me")) == 2
 
 
 def test_a_command_that_is_none_is_told_to_be_none(

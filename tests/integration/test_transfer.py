@@ -264,6 +264,18 @@ def test_what_was_forgotten_here_gets_no_counters_back(tmp_path: Path, export: P
         assert memory.store.journal.counters(hit.document_id) == Counters()
 
 
+def test_what_cannot_be_read_is_told_without_words_of_the_library(tmp_path: Path) -> None:
+    (tmp_path / "bytes").write_bytes(b"{\xd2")
+    for path, told in (
+        (tmp_path / "bytes", "bytes is not an agentcl export: it is not UTF-8, byte 1"),
+        (tmp_path, f"cannot read {tmp_path}: Is a directory"),
+    ):
+        with Memory(tmp_path / "m", encoder="hashing:16") as memory:
+            with pytest.raises(TransferError) as raised:
+                memory.store.import_(path)
+            assert str(raised.value).endswith(told)
+
+
 def test_a_packed_export_is_told_to_be_one(tmp_path: Path, export: Path) -> None:
     packed = tmp_path / "export.jsonl.gz"
     packed.write_bytes(gzip.compress(export.read_bytes()))

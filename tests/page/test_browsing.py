@@ -128,6 +128,31 @@ def test_one_walks_through_the_graph(site: Site, opened: Callable[[str], Any], s
     page.get_by_role("heading", name="A life").wait_for()
 
 
+def test_the_versions_of_a_renamed_file_tell_where_it_was(
+    site: Site, opened: Callable[[str], Any], size: str, tmp_path: Path
+) -> None:
+    names = ["plans/spring.md", "plans/a long name that no phone has room for in one line.md"]
+    file = tmp_path / "kept" / names[0]
+    file.parent.mkdir(parents=True)
+    file.write_text("Sow the gentian in March.")
+    site.memory.sync(tmp_path / "kept")
+    file.rename(tmp_path / "kept" / names[1])
+    site.memory.sync(tmp_path / "kept")
+    (tmp_path / "kept" / "old").mkdir()
+    (tmp_path / "kept" / names[1]).rename(tmp_path / "kept" / "old" / "spring.md")
+    site.memory.sync(tmp_path / "kept")
+    (held,) = [one for one in site.memory.list() if getattr(one, "uri", "").endswith("spring.md")]
+    page = opened(f"{site.url}/#/memory/documents/{held.id}")
+    listed = page.locator(".versions li")
+    listed.first.wait_for()
+    told = [" ".join(one.split("moved:")[-1].split()) for one in listed.all_inner_texts()]
+    assert told[0].endswith("line.md → old/spring.md")
+    assert told[0].startswith("plans/a")
+    assert told[1].startswith("spring.md → a")
+    assert "moved" not in listed.nth(2).inner_text()
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("size", ["desktop"])
 def test_thousands_of_documents_are_scrolled_in_one_list(

@@ -235,6 +235,7 @@ export const t = {
     turns: (count: number): string => many(count, "turn"),
     version: (count: number): string => `version ${count}`,
     versions: "Versions",
+    moved: "moved:",
     deleted: "deleted",
     erased: "forgotten",
     source: "Source",

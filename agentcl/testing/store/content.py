@@ -89,7 +89,7 @@ class ContentContract(StoreCase):
             parts[-2].id
         ]
         with store.writing() as writing:
-            writing.revise(replace(parts[2], title="revised"))
+            writing.revise(replace(parts[2], metadata={"is": "revised"}))
             writing.delete(parts[4])
         store.erase([parts[6].id], view=EVERYBODY)
         rows = [(row.id, row.version, row.op) for row in store.rows_of(one.id, kind="document")]

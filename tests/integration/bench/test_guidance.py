@@ -6,16 +6,20 @@ import shutil
 import statistics
 from collections.abc import Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
 
+from agentcl.agents.outcomes import OutcomeTeacher
 from agentcl.agents.student import Student
 from agentcl.bench.baseline_player import BaselinePlayer
 from agentcl.bench.baselines.base import Item
 from agentcl.bench.baselines.plain import LastItems
+from agentcl.bench.baselines.registry import guidance_options
 from agentcl.bench.episodes import play_tasks
 from agentcl.bench.folder import RunFolder
+from agentcl.bench.guidance_player import GuidancePlayer
 from agentcl.bench.leaks import CheckedMemory
 from agentcl.bench.learners import NoteWriter
 from agentcl.bench.report.summary import summarise
@@ -24,6 +28,8 @@ from agentcl.bench.rows import Part, ResultRow
 from agentcl.bench.run import begin, go_on
 from agentcl.bench.scripted import responder
 from agentcl.bench.settings import from_mapping
+from agentcl.envs.acting import Act, Situation
+from agentcl.envs.domains.desk.domain import DeskDomain
 from agentcl.envs.domains.incidents.domain import FAMILIES, IncidentDomain
 from agentcl.envs.streams.builders import pools_of, random_stream
 from agentcl.errors import ConfigError, InvalidInput, StoreUnavailable
@@ -352,3 +358,29 @@ def test_a_change_that_memory_notices_stands_in_the_row_of_its_episode(tmp_path:
         assert ResultRow.from_json(row.to_json()) == row
     first = min(row.number for row in folder.rows("guidance", 0) if row.phase == "rules 2")
     assert any(0 <= row.number - first < 20 for row in rows if row.seed == 0)
+
+
+class Looker:
+    """Does what only looks until nothing but changes is left, and keeps what it was shown."""
+
+    def __init__(self) -> None:
+        self.stretches: list[int] = []
+
+    def act(self, situation: Situation) -> Act | None:
+        """Return the first action that only looks and was not done, else the first."""
+        self.stretches.append(len(situation.stretches))
+        done = {action for action, _ in situation.history}
+        left = [one for one in situation.actions or () if one not in done]
+        return Act(next((one for one in left if not situation.may_change(one)), left[0]))
+
+
+def test_a_run_knows_what_only_looks_and_shows_past_stretches_where_asked_to() -> None:
+    domain, looker = DeskDomain(), Looker()
+    with TemporaryDirectory() as folder, Memory(folder, encoder="hashing") as memory:
+        options = guidance_options("guidance", {"demonstrations": 2})
+        player = GuidancePlayer(memory, looker, OutcomeTeacher(), domain=domain, options=options)
+        stream = random_stream("desk", pools_of(domain, "test", ["return"], where={"shop": 80}), episodes=8, seed=1)  # fmt: skip
+        rows = list(play_tasks(Part("guidance", 0), stream, player, domain.make))
+    begins = [[step.action for step in row.steps[:2]] for row in rows]
+    assert all(action.startswith("look up ") for begin in begins for action in begin)
+    assert max(looker.stretches) > 0

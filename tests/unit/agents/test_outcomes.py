@@ -2,6 +2,7 @@
 
 import json
 import random
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -13,6 +14,7 @@ from agentcl import Agent, Memory, open_domain
 from agentcl.agents import Distilled, OutcomeTeacher, Teacher, Transcript
 from agentcl.envs.domains.incidents.responder import Responder
 from agentcl.guidance.admission import names_of, refusal
+from agentcl.guidance.effects import gains, losses
 from agentcl.models import ScriptedModel
 from agentcl.store import Usage
 
@@ -289,3 +291,47 @@ def test_an_editor_changes_neither_what_was_done_nor_what_came_of_it(
     found, _ = edited(answer)
     assert {(one.claim, one.what) for one in found.lessons} <= drawn
     assert not any("Orvo" in one.sentence() for one in found.lessons)
+
+
+def test_a_heading_is_no_situation_and_what_speaks_of_nothing_done_is_none() -> None:
+    first = "You are in a cellar. In it, you see:\nA lamp that is lit.\nA shelf of wood."
+    one = Transcript("find it.", first, (("sing", "nothing happens"),), None, is_success=False)
+    assert said(one) == []
+    lamp = replace(one, steps=(("shake the lamp", "nothing happens"),))
+    assert said(lamp) == ["When a lamp that is lit, it does not help to shake the lamp."]
+    alone = replace(one, first="You are in a cellar.")
+    assert said(alone) == ["When you are in a cellar, it does not help to sing."]
+
+
+def trip(rewards: tuple[float, ...], *, is_success: bool = False) -> Transcript:
+    steps = (
+        ("go to the shed", "You are in the shed."),
+        ("open the box", "The box is open."),
+        ("take the egg", "You have the egg."),
+    )
+    goal = "Your task is to find a living thing. Then, bring it home."
+    return Transcript(goal, "You are in the hall.", steps, None, is_success, rewards)
+
+
+def test_steps_that_the_world_rewarded_teach_though_the_goal_was_missed() -> None:
+    assert said(trip((0.25, 0.0, 0.5))) == [
+        "When the box is open, take the egg.",
+        "When your task is to find a living thing, go to the shed.",
+    ]
+
+
+def test_a_step_that_the_world_punished_is_not_done_again() -> None:
+    assert "When the box is open, do not take the egg." in said(trip((0.25, 0.0, -0.25)))
+
+
+def test_what_every_step_gives_is_neither_reward_nor_punishment() -> None:
+    assert gains((1.0, 1.0, 2.0)) == [2]
+    assert losses((-0.1, -0.1, -0.1)) == []
+    assert losses((-0.1, -1.0, -0.1)) == [1]
+    assert (gains((0.25, -0.25)), losses((0.25, -0.25))) == ([0], [1])
+    assert said(trip((-0.1, -0.1, -0.1))) == said(trip(()))
+
+
+def test_an_action_that_a_world_does_not_know_changed_nothing() -> None:
+    one = queue(("drain it now", "No known action matches that input."), is_success=False)
+    assert said(one) == ["When a queue is slow, it does not help to drain it now."]

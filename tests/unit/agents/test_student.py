@@ -261,6 +261,20 @@ def test_an_answer_that_is_not_on_offer_now_means_what_guidance_names() -> None:
     assert student.act(unsaid).action in ("drain Tavon", "flush Tavon")
 
 
+def test_what_told_the_same_before_is_in_vain_until_something_changes() -> None:
+    looks = (
+        ("look around", "A cellar."),
+        ("look in the box", "Nothing."),
+        ("look around", "A cellar."),
+    )
+    offered = ("look around", "look in the box", "open the door")
+    model = ScriptedModel(lambda _: "open the door")
+    Student(model).act(Situation("g", "A hall.", looks, offered))
+    assert "Actions: look in the box; open the door." in model.asked[0][-1].content
+    Student(model).act(Situation("g", "A hall.", (*looks, ("open the door", "A yard.")), offered))
+    assert "Actions: look around; look in the box; open the door." in model.asked[1][-1].content
+
+
 def test_what_only_looks_is_looked_up_once() -> None:
     looked = replace(
         SEEN,
@@ -273,3 +287,33 @@ def test_what_only_looks_is_looked_up_once() -> None:
     assert "Actions: drain Tavon." in model.asked[0][-1].content
     Student(model).act(replace(looked, may_change=lambda action: True))
     assert "look at Tavon" in model.asked[1][-1].content.rpartition("Actions:")[2]
+
+
+ROOMS = tuple(f"go to the {room}" for room in ("attic", "cellar", "garage", "hall", "kitchen"))
+MANY = replace(SEEN, goal="Find it.", guidance=(), offered=(*ROOMS, "look around"))
+
+
+def test_a_model_that_names_a_kind_of_action_is_asked_among_these() -> None:
+    model = ScriptedModel(["go to the ...", "go to the attic"])
+    act = Student(model, most_shown=5).act(MANY)
+    assert (act.action, act.usage.calls) == ("go to the attic", 2)
+    asked, again = (prompt[-1].content for prompt in model.asked)
+    assert "Actions: go to the ...; look around.\nWhat ends in" in asked
+    assert f"Actions: {'; '.join(ROOMS)}.\nNext action?" in again
+
+
+def test_what_a_kind_stands_for_may_be_said_at_once() -> None:
+    for said in ("go to the cellar", "Thought: Down.\nAction: go to the cellar"):
+        act = Student(ScriptedModel([said]), most_shown=5).act(MANY)
+        assert (act.action, act.usage.calls) == ("go to the cellar", 1)
+
+
+def test_a_kind_said_again_is_asked_for_once() -> None:
+    act = Student(ScriptedModel(["go to the ...", "go to the ..."]), most_shown=5).act(MANY)
+    assert (act.action, act.usage.calls) == ("go to the attic", 2)  # the nearest
+
+
+def test_a_model_trained_on_the_form_is_shown_all_actions() -> None:
+    model = ScriptedModel(["look around"])
+    Student(model, instructions="", most_shown=5).act(MANY)
+    assert "go to the attic; go to the cellar" in model.asked[0][-1].content

@@ -195,3 +195,11 @@ def test_who_cannot_check_answers_says_so_before_anything_is_asked(
     with pytest.raises(MissingExtra):
         ask_object(model, [Message("user", "?")], schema={})
     assert not model.asked
+
+
+def test_very_many_actions_are_told_by_their_kinds() -> None:
+    rooms = tuple(f"go to room {n}" for n in range(60))
+    situation = Situation("find it", "You are here.", offered=(*rooms, "wait"))
+    model = ScriptedModel(['{"reason": "r", "action": "go to room 7"}'])
+    assert Teacher(model).correct(situation, "wait").action == "go to room 7"
+    assert "Actions: go to room ...; wait.\nWhat ends in" in model.asked[0][-1].content

@@ -85,3 +85,36 @@ def test_a_few_words_that_come_again_are_said_again() -> None:
 
 def test_the_same_word_many_times_over_is_there() -> None:
     assert fits("a" * 300 + "b", "a" * 301) == [*range(300), None]
+
+
+@pytest.mark.parametrize(
+    ("coming", "expected"),
+    [
+        ("abcbdef", [0, 1, 2, 3, 4, 5, None]),
+        ("abdef", [0, 3, 4, 5, None]),  # "b" is what was said again behind what was taken away
+        ("acbdef", [0, 2, 3, 4, 5, None]),
+        ("abcbde", [0, 1, 2, 3, 4, 5]),
+        ("bc", [None, None]),  # what was taken away alone is said again
+        ("axbdef", [None] * 6),
+    ],
+)
+def test_what_was_taken_away_is_sent_or_left_out(coming: str, expected: list[int | None]) -> None:
+    held = Script()
+    for at, one in enumerate(places("abcbde")):
+        held.add(one, str(at))
+    assert held.take("1")
+    assert held.take("2")
+    assert not held.take("2")
+    assert align(held, [one for one in places(coming) if one is not None]) == expected
+
+
+def test_a_place_is_known_by_all_that_it_said() -> None:
+    held = script(places("abc"))
+    held.gone.add(1)
+    for words, id in (("x", "m1"), ("y", "")):
+        held.put(1, place("user", "", words, None, id), "")
+    for coming in ("abcd", "axcd", "aycd"):
+        assert align(held, [one for one in places(coming) if one]) == [0, 1, 2, None]
+    assert align(held, [one for one in places("azcd") if one]) == [None] * 4
+    assert held.ids["m1"] == held.words[1]
+    assert 1 in held.nameless

@@ -163,8 +163,8 @@ def test_the_offset_of_a_speaker_is_kept() -> None:
         ({"role": "user", "content": [{"type": "text", "text": {1, 2}}]}, "set"),
         ({"role": "user", "content": [{"type": "text", "text": float("inf")}]}, "inf"),
         ({"role": "user", "content": "x", "name": "a\0b"}, "NUL"),
-        (3, "int is no message"),
-        (None, "NoneType is no message"),
+        (3, "int 3 is no message"),
+        (None, "None is no message"),
     ],
 )
 def test_what_cannot_be_kept_is_refused_with_its_number(message: Any, words: str) -> None:

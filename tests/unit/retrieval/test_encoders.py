@@ -3,6 +3,8 @@ import hashlib
 import importlib.util
 import math
 import struct
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from http.server import ThreadingHTTPServer
@@ -91,6 +93,57 @@ def test_minilm_knows_meaning() -> None:
         role="passage",
     )
     assert cosine(boat, ship) > cosine(boat, bread) + 0.2
+
+
+@pytest.mark.skipif(default_encoder_name() != "minilm", reason="needs agentcl[local]")
+def test_minilm_is_the_same_with_and_without_its_framework() -> None:
+    texts = [
+        "The ferry leaves at seven. " * 40,
+        "",
+        "x" * 3_000,
+        "渡し船は七時に",
+        "Ünïcode é 😀 [MASK]",
+    ]
+    first = open_encoder("minilm").encode(texts, role="passage")
+    encoder = open_encoder("minilm")
+    many = encoder.encode([*texts, *(f"Boat {number}." for number in range(300))], role="passage")
+    for one, other in zip(first, many, strict=False):
+        assert unpack(one) == pytest.approx(unpack(other), abs=1e-5)
+    for text in ("Which boat?", "Quand part le bac ?"):
+        (one,) = open_encoder("minilm").encode([text], role="query")
+        assert unpack(one) == pytest.approx(
+            unpack(encoder.encode([text], role="query")[0]), abs=1e-5
+        )
+
+
+@pytest.mark.skipif(default_encoder_name() != "minilm", reason="needs agentcl[local]")
+def test_nobody_waits_for_the_framework_that_many_passages_need() -> None:
+    code = """
+import sys, threading
+from agentcl.retrieval import open_encoder
+encoder = open_encoder("minilm")
+for start in range(0, 320, 32):
+    encoder.encode([f"Boat {number}" for number in range(start, start + 32)], role="passage")
+(loading,) = [one for one in threading.enumerate() if one.name == "load-encoder"]
+first = encoder.encode(["Which boat?"], role="query")
+loading.join()
+assert "sentence_transformers" in sys.modules
+encoder.encode(["Which boat?"], role="query")
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.skipif(default_encoder_name() != "minilm", reason="needs agentcl[local]")
+def test_a_first_question_needs_no_framework() -> None:
+    code = """
+import sys
+from agentcl.retrieval import open_encoder
+encoder = open_encoder("minilm")
+encoder.encode(["Which boat?"] * 20, role="query")
+encoder.encode([f"Boat {number}" for number in range(40)], role="passage")
+assert not {"torch", "sentence_transformers", "transformers"} & set(sys.modules)
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 @pytest.mark.skipif(default_encoder_name() != "minilm", reason="needs agentcl[local]")

@@ -23,6 +23,13 @@ export function nameOf(conversation: RecordHead): string {
   return conversation.key?.startsWith("page-") ? "" : (conversation.key ?? "");
 }
 
+// Two addresses without the folders that both lie in.
+export function apart(one: string, other: string): [string, string] {
+  let same = 0;
+  for (let at = 0; at < one.length && one[at] === other[at]; at++) if (one[at] === "/") same = at + 1;
+  return [one.slice(same), other.slice(same)];
+}
+
 export function shortened(text: string, most = 60): string {
   const line = text.replace(/\s+/g, " ").trim();
   return line.length <= most ? line : `${line.slice(0, most - 1)}…`;

@@ -12,6 +12,7 @@ from typing import Any, Final
 from agentcl.envs.domains.excytin.sql import SqlTable
 from agentcl.errors import LoadError
 from agentcl.text.parsing import parsed_json
+from agentcl.text.paths import unread
 
 # What the JSON of an entity calls its parts, by its type, and their columns here where these are called
 # otherwise. Names follow those of Microsoft's AlertEvidence where it has the same; the rest is kept in
@@ -77,7 +78,7 @@ def read_gzip(path: Path) -> str:
     except FileNotFoundError as error:
         raise LoadError(f"{path} is absent; the data folder is not complete") from error
     except (OSError, EOFError, UnicodeError, zlib.error) as error:
-        raise LoadError(f"{path} cannot be read ({error}); copy it again") from error
+        raise LoadError(f"{path} cannot be read ({unread(error)}); copy it again") from error
 
 
 def evidence_of(alerts: SqlTable) -> SqlTable:
