@@ -4,6 +4,7 @@
     python benchmarks/holding.py --held-out              the same, in phrasings that nothing was fitted to
     python benchmarks/holding.py --data FILE             the natural dialogues, or others of that form
     python benchmarks/holding.py --model NAME --url URL      with statements read by a model, and answers by it
+    python benchmarks/holding.py --keep                 what a model read is not asked again: its saved rows stay
 
 Every arm is told the same turns and asked the same questions with one encoder and one budget. Nobody reads unless a
 model is named: what counts is the text that goes into the prompt. `holding_scores.py` says what is right, wrong and
@@ -14,6 +15,7 @@ memory; time stands a minute after that person's last turn. Intervals are 95 % b
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 import tempfile
 from abc import ABC, abstractmethod
@@ -30,7 +32,7 @@ from holding_scores import Score, is_right_answer, scored
 from holding_statements import Reading, compared
 from kept_vectors import KeptVectors
 from recalls import SEED
-from results import CACHE, machine, save, table
+from results import CACHE, FOLDER, machine, save, table
 
 from agentcl import ANY, Draft, Memory
 from agentcl.bench.questions import Reader
@@ -216,6 +218,11 @@ def main() -> None:
     )
     parser.add_argument("--seen", nargs="+", default=[], help="people it was built on: told apart")
     parser.add_argument("--no-answers", action="store_true", help="the model reads statements only")
+    parser.add_argument(
+        "--keep",
+        action="store_true",
+        help="the saved rows of a model's arm stay, if no model is named",
+    )
     parser.add_argument("--show", choices=MEASURES, help="print the prompts that fail")
     arguments = parser.parse_args()
     if arguments.data:
@@ -250,9 +257,32 @@ def main() -> None:
         "arms": {label: summary(of_arm) for label, of_arm in told.items()},
         "parts": _parts(told, [one.id in arguments.seen for one in histories]) if arguments.seen else {},
     }  # fmt: skip
+    if arguments.keep and model is None:
+        result = with_saved(f"holding-{name}", result)
     report(result)
     if not arguments.arms:
         save(f"holding-{name}", result)
+
+
+def with_saved(name: str, result: dict[str, Any]) -> dict[str, Any]:
+    """Return a result with the saved rows of arms that it has not; `kept` names them, for they are of earlier code.
+
+    Raises:
+        SystemExit: if what was saved is of other questions.
+    """
+    saved = json.loads((FOLDER / f"{name}.json").read_text("utf-8"))
+    same = ("seed", "encoder", "hits", "budget", "people", "turns", "questions", "bootstrap")
+    if any(saved[key] != result[key] for key in same):
+        raise SystemExit(
+            f"{name}.json is of other questions or settings: nothing of it can be kept"
+        )
+    kept = [label for label in saved["arms"] if label not in result["arms"]]
+    arms = {**result["arms"], **{label: saved["arms"][label] for label in kept}}
+    parts = {
+        part: {**rows, **{label: saved["parts"][part][label] for label in kept}}
+        for part, rows in result["parts"].items()
+    }
+    return {**result, "model": saved["model"], "arms": arms, "parts": parts, "kept": kept}
 
 
 def _model(name: str | None, url: str | None) -> ChatModel | None:

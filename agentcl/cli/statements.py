@@ -14,6 +14,7 @@ from agentcl.cli.screen import Screen
 from agentcl.cli.stopping import stopping
 from agentcl.errors import InvalidInput
 from agentcl.store.records import ANY
+from agentcl.text.visible import visible
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -268,10 +269,17 @@ def proposals(screen: Screen, memory: Memory, scope: dict[str, Any]) -> None:
 @statements.command()
 @click.argument("id")
 @click.option("--erase", is_flag=True, help="Forget the statements and their turns for good.")
-@click.confirmation_option("--yes", prompt="What the proposal means holds no longer then. Go on?")
+@click.option("--yes", is_flag=True, help="Do not ask.")
 @on_memory()
-def accept(screen: Screen, memory: Memory, id: str, erase: bool, scope: dict[str, Any]) -> None:
+def accept(
+    screen: Screen, memory: Memory, id: str, erase: bool, yes: bool, scope: dict[str, Any]
+) -> None:
     """Do what somebody wished to be forgotten."""
+    meant = [one for one in memory.statements.proposals(**scope) if one.id == id]
+    if meant and not yes:  # else there is nothing to ask about
+        then = "is forgotten for good" if erase else "holds no longer"
+        asked = f"“{meant[0].text}”: what it means ({len(meant[0].statements)} statements) {then}. Go on?"
+        click.confirm(visible(asked), abort=True, err=True)
     done = memory.statements.accept(id, erase=erase, **scope)
     ended = 0 if done is None else len(done.ended)
     screen.answer(done, f"forgotten {id}" if done is None else f"{ended} statements ended")

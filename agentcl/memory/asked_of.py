@@ -60,7 +60,7 @@ def told_of_user(query: str, found: Iterable[tuple[Hit, float]]) -> float:
 
     Args:
         query: the question.
-        found: hits with their relevance.
+        found: hits with their relevance, the nearest first.
     """
     if not _asks_of_user_alone(query):
         return 0.0
@@ -69,7 +69,7 @@ def told_of_user(query: str, found: Iterable[tuple[Hit, float]]) -> float:
         for hit, near in found
         if hit.speaker == "user" and stated_in(hit.text) and not tells_of_others(hit, query)
     )
-    return max(own, default=0.0)
+    return next(own, 0.0)
 
 
 def _asks_of_user_alone(query: str) -> bool:

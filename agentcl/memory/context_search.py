@@ -29,7 +29,7 @@ from agentcl.memory.standing import StandingStatements, end_of, holds, is_over
 from agentcl.memory.statement_search import words_of
 from agentcl.retrieval.framing import ROLES, day_of, named
 from agentcl.retrieval.recall import Hit
-from agentcl.statements.hearing import asked_in, only_supposes
+from agentcl.statements.hearing import asked_in, only_supposes, stated_in
 from agentcl.statements.periods import period
 from agentcl.statements.slots import subject_key, value_key
 from agentcl.statements.strengths import strength
@@ -239,6 +239,8 @@ class ContextSearch:
                 items.append(self.item(one, weight * score / top))
             items += self._before(one, weight * score / top)
         for hit, relevance in hits:
+            if relevance < _FLOOR:
+                continue  # as all that comes of it
             told = self._told.get(hit.document_id, ())
             is_idle = of_one_time and _states_nothing(hit)
             is_beside = _AS_NEAR * relevance <= of_user and tells_of_others(hit, query)
@@ -280,6 +282,8 @@ class ContextSearch:
         score = relevance * (1 - _RECENCY + _RECENCY / (1 + age))
         told = self._told.get(hit.document_id, [])
         told = [one for one in told if one.polarity == "holds"]  # that something ended is no past
+        if self._only_orders(hit, told):
+            return [self.item(one, score) for one in told]
         is_past = bool(told) and not any(map(self._holds, told))
         about = self._who(hit)
         if is_past:
@@ -297,6 +301,11 @@ class ContextSearch:
         return [
             Showable(hit.document_id, kind, text, score, about, at, is_past, hit.parts, hit.title, hit.id)
         ]  # fmt: skip
+
+    def _only_orders(self, hit: Hit, told: Sequence[Statement]) -> bool:
+        """Return whether a turn says no more than what the assistant is asked for good, which is shown as such."""
+        orders = [one for one in told if one.sort == "instruction" and self._holds(one)]
+        return bool(orders) and len(orders) == len(told) and len(stated_in(hit.text)) <= 1
 
     def _ended_in(self, hit: Hit) -> list[str]:
         """Return which values that a text says hold no longer, each with its end."""

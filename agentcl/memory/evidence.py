@@ -8,6 +8,7 @@ no other text says that was found with it.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Final
 
 from agentcl.retrieval.recall import Hit
@@ -18,7 +19,10 @@ from agentcl.text.terms import terms
 
 # Of the terms of an assistant's turn: if so many are its own, it counts whole
 _ENOUGH: Final = 0.25
-_TELLING: Final = 2  # terms that a question must add to say anything
+_TELLING: Final = (
+    2  # terms that a question must add to say anything; and an answer, unless it is short
+)
+_LONG: Final = 4  # terms of an answer
 
 
 class Evidence:
@@ -52,12 +56,15 @@ class Evidence:
     def _weights(self, hits: Sequence[Hit]) -> list[float]:
         found = {at: self._of_other(hit) for at, hit in enumerate(hits) if not _is_answer(hit)}
         whole = (at for at, weight in found.items() if weight == 1.0)
-        sources = [*self._stated, *(frozenset(terms(hits[at].text)) for at in whole)]
+        sources = [(EPOCH, one) for one in self._stated]
+        sources += [(_time(hits[at]), frozenset(terms(hits[at].text))) for at in whole]
         answers = [at for at in range(len(hits)) if at not in found]
-        for at in sorted(answers, key=lambda at: hits[at].said_at or EPOCH):  # an echo comes later
-            found[at] = self._of_answer(hits[at].text, sources)
+        for at in sorted(answers, key=lambda at: _time(hits[at])):
+            said = _time(hits[at])
+            before = [one for time, one in sources if time <= said]  # an echo comes later
+            found[at] = self._of_answer(hits[at].text, before)
             if found[at] == 1.0:
-                sources.append(frozenset(terms(hits[at].text)))
+                sources.append((said, frozenset(terms(hits[at].text))))
         return [found[at] for at in range(len(hits))]
 
     def _of_other(self, hit: Hit) -> float:
@@ -73,9 +80,20 @@ class Evidence:
     def _of_answer(self, text: str, sources: Sequence[frozenset[str]]) -> float:
         """Return a weight by the share of terms that neither the question nor one of the other texts has."""
         told = content_terms(text)
-        own = frozenset(told) - self._asked
+        if not told:
+            return 0.0
+        whole = frozenset(told)
+        own = whole - self._asked
         new = min((len(own - source) for source in sources), default=len(own))
-        return min(1.0, new / (_ENOUGH * len(told))) if told else 0.0
+        may_echo = new < _TELLING and len(told) >= _LONG
+        if may_echo and any(len(whole - source) < _TELLING for source in sources):
+            return new / len(told)  # it says again what another text says
+        return min(1.0, new / (_ENOUGH * len(told)))
+
+
+def _time(hit: Hit) -> datetime:
+    """Return when it was said; of what nobody said, before all else."""
+    return hit.said_at or EPOCH
 
 
 def _is_answer(hit: Hit) -> bool:

@@ -216,3 +216,22 @@ def test_a_context_is_the_block_that_a_model_is_shown(run: Run, chat: str) -> No
     stated = json.loads(run("context", "Oslo?", "--form", "statements", "--json").stdout)
     assert {one["kind"] for one in stated["shown"]} == {"statement"}
     assert "had no room" in run("context", "Where do I live?", "--budget", "5").stderr
+
+
+def test_a_wish_is_shown_before_it_is_done_and_a_wrong_id_is_not_asked_about(
+    run: Run, tmp_path: Path
+) -> None:
+    said = tmp_path / "wish.json"
+    wish = "Forget that I live in Oslo."
+    said.write_text(
+        json.dumps([{"role": "user", "content": one} for one in ("I live in Oslo.", wish)])
+    )
+    run("remember", str(said))
+    run("digest")
+    wrong = run("statements", "accept", "nope", "--json", code=1)
+    assert json.loads(wrong.stderr)["error"] == "NotFound"
+    (proposal,) = json.loads(run("statements", "proposals", "--json").stdout)
+    asked = run("statements", "accept", proposal["id"], "--json", code=1)  # nobody answers
+    assert asked.stdout == ""
+    assert wish in asked.stderr
+    assert "1 statements ended" in run("statements", "accept", proposal["id"], "--yes").stdout

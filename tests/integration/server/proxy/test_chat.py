@@ -239,6 +239,32 @@ def test_the_place_of_a_block_is_kept_so_that_a_prompt_begins_as_the_last_one(
                 assert kept == pytest.approx(len(sent[-2]) / len(sent[-1]), abs=rounded)
 
 
+def test_what_was_corrected_or_forgotten_does_not_come_back_with_the_clients_history(
+    memory: Memory,
+) -> None:
+    upstream = Upstream([completion(said) for said in ("Noted.", "Yes.", "Fine.", "Bye.")])
+    messages: list[Any] = []
+    with proxied(memory, upstream) as client:
+
+        def say(text: str) -> list[str]:
+            messages.append(user(text))
+            answer = ask(client, *messages)
+            over(client, answer)
+            messages.append(answer.json()["choices"][0]["message"])
+            (conversation,) = memory.conversations.list(user="me")
+            return [turn.text for turn in memory.conversations.turns(conversation.id, user="me")]
+
+        say("My PIN is 4711.")
+        pin = next(one for one in memory.list(kind="turn", user="me") if "PIN" in str(one))
+        secret = memory.conversations.correct(pin.id, "My PIN is secret.", user="me")
+        assert say("Do you hear me?") == ["My PIN is secret.", "Noted.", "Do you hear me?", "Yes."]
+        memory.forget(secret.id, user="me")
+        assert say("Still?") == ["Noted.", "Do you hear me?", "Yes.", "Still?", "Fine."]
+        memory.forget(memory.list(kind="turn", user="me")[-1].id, user="me")
+        left = ["Noted.", "Do you hear me?", "Yes.", "Still?", "End?", "Bye."]
+        assert say("End?") == left
+
+
 def test_a_block_grows_before_a_new_one_begins(memory: Memory) -> None:
     towns = [f"Town{letter}" for letter in "abcdefghijkl"]
     for town in towns:
