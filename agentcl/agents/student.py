@@ -160,8 +160,8 @@ class Student:
                 answer = unwrapped(answer)
             meant = form.labelled(answer, shown) or listed(reply.text)
             # An action may be all that a kind begins with: "look ..." is not "look".
-            meant = meant or (named_kind(reply.text, answer, shown) if has_kinds else None)
-            action = meant or meant_action(answer, offered) or answer
+            kind = named_kind(reply.text, answer, shown) if has_kinds else None
+            action = meant or kind or meant_action(answer, offered) or answer
             fitting = fitting_actions(action, among or ()) if has_kinds else []
             if action in (among or ()) or not 1 < len(fitting) < len(among or ()):
                 return ModelAct(action, "\n".join(thought), usage, sub_goal=sub_goal)
