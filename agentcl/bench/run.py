@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from agentcl.bench.baseline_setup import BaselineSetup, are_for_tasks
+from agentcl.bench.baselines.registry import baseline_names, is_baseline
 from agentcl.bench.build import (
     make_environment,
     make_reader,
@@ -49,6 +50,7 @@ from agentcl.memory.trusted import confirm, confirmed
 from agentcl.models.base import ChatModel
 from agentcl.retrieval.encoders import default_encoder_name
 from agentcl.text.paths import check_path
+from agentcl.text.suggesting import did_you_mean
 
 _POLL_S: Final = 0.2
 
@@ -236,6 +238,10 @@ def _check_baselines(settings: RunSettings, model: ChatModel | None) -> None:
         raise ConfigError(
             f"{', '.join(for_tasks)} learn from episodes, and a run of questions has none; leave them out"
         )
+    for name in settings.memory.options:
+        if not is_baseline(name):
+            meant = did_you_mean(name, baseline_names(), "`agentcl bench list` has their names")
+            raise ConfigError(f"memory.options names no baseline {name!r}{meant}")
     for baseline in settings.memory.baselines:
         with tempfile.TemporaryDirectory() as scratch:
             path = Path(scratch)

@@ -171,11 +171,10 @@ class Talk:
         elif command in ("/quit", "/exit"):
             self.is_over = True
         else:
-            if command != "/help":
-                known = re.findall(r"/\w+", _HELP)
-                told = f"there is no {visible(command)}{did_you_mean(command, known)}"
-                self._screen.row({"told": told}, told)
-            self._screen.row({"help": _HELP}, _HELP)
+            known = re.findall(r"/\w+", _HELP)
+            told = f"there is no {visible(command)}{did_you_mean(command, known)}"
+            wrong = {} if command == "/help" else {"told": told}
+            self._screen.row({**wrong, "help": _HELP}, *wrong.values(), _HELP)
 
     def _answer(self, said: str) -> None:
         from agentcl.models.base import Message, Sampling

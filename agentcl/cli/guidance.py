@@ -363,7 +363,7 @@ def rollback(
     if not yes:
         if not screen.as_json:
             _print_differences(screen, found)
-        click.confirm(f"Roll back to {since.isoformat()}?", abort=True, err=True)
+        screen.agree(f"Roll back to {since.isoformat()}?")
     decision = memory.lessons.rollback(since, reason=reason, **scope)
     if screen.as_json:
         screen.json({"id": decision.id, "changed": [_plain_difference(one) for one in found]})

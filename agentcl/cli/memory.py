@@ -397,6 +397,6 @@ def forget(
     is_refused = bool(ids or not scope) if everything else not ids
     if not yes and not is_refused:  # else there is nothing to ask about
         what = "everything in that scope" if everything else f"{len(ids)} record(s)"
-        click.confirm(f"Forget {what} for good?", abort=True, err=True)
+        screen.agree(f"Forget {what} for good?")
     receipt = memory.forget(*ids, everything=everything, **scope)
     screen.json(receipt) if screen.as_json else screen.receipt(receipt)

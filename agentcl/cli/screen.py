@@ -16,6 +16,7 @@ import click
 
 from agentcl.cli.naming import from_here, whose
 from agentcl.cli.terminal import Bar, Bars, styled, table, write
+from agentcl.errors import InvalidInput
 from agentcl.text.pages import with_numbers
 from agentcl.text.saving import is_stdout
 from agentcl.text.visible import for_json, shortened, visible
@@ -113,6 +114,18 @@ class Screen:
     def note(self, text: str) -> None:
         """Print a remark for the reader that is no part of the result."""
         self._print(styled(text, dim=True), is_error=True)
+
+    def agree(self, question: str) -> None:
+        """Ask before something is done. Raises Abort if the answer is no, and InvalidInput if nobody can answer."""
+        try:
+            is_agreed = click.confirm(visible(question), err=True)
+        except click.Abort as error:
+            if sys.stdin is not None and sys.stdin.isatty():
+                raise
+            click.echo(err=True)
+            raise InvalidInput("nobody answered; --yes does it without asking") from error
+        if not is_agreed:
+            raise click.Abort
 
     def raw(self, text: str) -> None:
         """Print a text as it is, for a program to read."""

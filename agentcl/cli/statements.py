@@ -14,7 +14,6 @@ from agentcl.cli.screen import Screen
 from agentcl.cli.stopping import stopping
 from agentcl.errors import InvalidInput
 from agentcl.store.records import ANY
-from agentcl.text.visible import visible
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -279,7 +278,7 @@ def accept(
     if meant and not yes:  # else there is nothing to ask about
         then = "is forgotten for good" if erase else "holds no longer"
         asked = f"“{meant[0].text}”: what it means ({len(meant[0].statements)} statements) {then}. Go on?"
-        click.confirm(visible(asked), abort=True, err=True)
+        screen.agree(asked)
     done = memory.statements.accept(id, erase=erase, **scope)
     ended = 0 if done is None else len(done.ended)
     screen.answer(done, f"forgotten {id}" if done is None else f"{ended} statements ended")

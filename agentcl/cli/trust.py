@@ -71,7 +71,7 @@ def trust(screen: Screen, folder: Path, yes: bool, revoke: bool) -> None:
             )
             screen.note(f"{place} names the {kind} {value} ({_MEANS[kind]})")
     if new and not yes:
-        click.confirm("Trust it?", abort=True, err=True)
+        screen.agree("Trust it?")
     for place, asked in new.items():
         confirm(place, asked)
     lines = [f"confirmed for {place}" for place in new]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import cast
 
-from agentcl.errors import InvalidInput
+from agentcl.errors import InvalidInput, NotFound
 from agentcl.memory import forgetting, statement_writing
 from agentcl.memory.bound import record_of
 from agentcl.memory.opened import Opened
@@ -39,7 +39,13 @@ def erase(opened: Opened, proposal: Proposal) -> None:
 
 def open_one(opened: Opened, id: str, owner: Scope) -> Proposal:
     """Return a proposal of exactly this scope that is not decided yet."""
-    proposal = record_of(opened.journal, id, owner)
+    try:
+        proposal = record_of(opened.journal, id, owner)
+    except NotFound as error:
+        raise NotFound(
+            f"there is no {Proposal.kind} {id!r} in exactly this scope; `agentcl statements proposals` has those that are "
+            "open, and check tenant, user, agent and session"
+        ) from error
     if not isinstance(proposal, Proposal):
         raise InvalidInput(f"{id!r} is a {proposal.kind}, and no {Proposal.kind}")
     if proposal.verdict != "open":

@@ -54,7 +54,9 @@ _TRIM: Final = re.compile(
 )
 _WISH: Final = re.compile(
     _FILLERS + r"(?:(?:can|could) you (?:please )?|please )?(?:forget|delete|erase|remove)\s+"
-    r"(?P<about>(?:(?:that|what|everything|all|anything)\b(?! case\b)[^.!?]*|(?:that )?about\b[^.!?]*|that)?)[.!?]*$",
+    r"(?P<about>(?:(?:that|what|everything|all|anything)\b(?! case\b)[^.!?]*|(?:that )?about\b[^.!?]*|that"
+    # "Delete my last commit" is work for a program.
+    r"|(?<=forget\s)(?:my|our)\b(?! (?:last|previous|earlier|own)\b)[^.!?,]*)?)[.!?]*$",
     re.IGNORECASE,
 )
 _CORRECTION: Final = re.compile(

@@ -229,9 +229,12 @@ def test_a_wish_is_shown_before_it_is_done_and_a_wrong_id_is_not_asked_about(
     run("remember", str(said))
     run("digest")
     wrong = run("statements", "accept", "nope", "--json", code=1)
-    assert json.loads(wrong.stderr)["error"] == "NotFound"
+    told = json.loads(wrong.stderr)
+    assert told["error"] == "NotFound"
+    assert "`agentcl statements proposals`" in told["message"]
     (proposal,) = json.loads(run("statements", "proposals", "--json").stdout)
     asked = run("statements", "accept", proposal["id"], "--json", code=1)  # nobody answers
     assert asked.stdout == ""
     assert wish in asked.stderr
+    assert "--yes" in json.loads(asked.stderr.splitlines()[-1])["message"]
     assert "1 statements ended" in run("statements", "accept", proposal["id"], "--yes").stdout

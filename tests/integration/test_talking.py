@@ -116,10 +116,10 @@ def test_a_program_reads_one_line_of_json_for_each_line(
         talk.hear("/forget 1")
     told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [sorted(one) for one in told] == [
-        ["answer", "shown"], ["told"], ["help"], ["answer", "shown"], ["report", "soft", "text"], ["memory"], ["receipt"],
+        ["answer", "shown"], ["help", "told"], ["answer", "shown"], ["report", "soft", "text"], ["memory"], ["receipt"],
     ]  # fmt: skip
     assert told[0]["answer"] == "Noted.\n\u202eYes."
-    assert told[3]["shown"][0]["text"] == "The user lives in Oslo."
+    assert told[2]["shown"][0]["text"] == "The user lives in Oslo."
 
 
 def test_a_line_that_is_no_text_is_refused_and_the_next_one_heard(tmp_path: Path) -> None:

@@ -88,6 +88,11 @@ def baseline_names() -> list[str]:
     return [*plain, *_OWN, "transcripts-K", "notes-K", *_GUIDANCE, ORACLE, *PEERS]
 
 
+def is_baseline(name: str) -> bool:
+    """Return whether a name is that of a baseline, or of a class of your own."""
+    return name in baseline_names() or _LAST.fullmatch(name) is not None or is_own(name)
+
+
 def guidance_rules(name: str) -> GuidanceRules | None:
     """Return the rules of a baseline of guidance, such as "guidance-no-credit"; None if it is none."""
     return _GUIDANCE.get(name)

@@ -242,6 +242,18 @@ def test_an_agent_that_follows_no_lessons_cannot_learn_by_them(tmp_path: Path) -
         begin(tmp_path / "run", from_mapping(asked, where="test"))
 
 
+def test_options_of_a_baseline_that_there_is_not_are_refused(tmp_path: Path) -> None:
+    asked = tables("none")
+    asked["memory"]["options"] = {"guidnce": {"demonstrations": 2}}
+    with pytest.raises(
+        ConfigError, match=r"memory\.options names no baseline 'guidnce'; did you mean 'guidance'"
+    ):
+        begin(tmp_path / "run", from_mapping(asked, where="test"))
+    # A plan may be played with fewer baselines than it has options for.
+    asked["memory"]["options"] = {"guidance": {"demonstrations": 2}, "last-5": {}, "m:Own": {}}
+    begin(tmp_path / "run", from_mapping(asked, where="test"))
+
+
 def test_who_is_told_all_that_there_is_to_know_needs_no_second_try(tmp_path: Path) -> None:
     families = [family for family in FAMILIES if family != "control"]
     folder = run(tmp_path / "run", tables("oracle", families=families))

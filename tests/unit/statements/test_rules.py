@@ -214,6 +214,8 @@ def test_an_order_is_taken_back() -> None:
         ("Forget what I said about my sister.", "sister"),
         ("Can you delete everything about my salary?", "salary"),
         ("forget that I live in Gent", "I live in Gent"),
+        ("Please forget my phone number.", "phone number"),
+        ("Forget our address!", "address"),
     ],
 )
 def test_a_wish_to_forget_is_no_statement(text: str, about: str) -> None:
@@ -224,7 +226,16 @@ def test_a_wish_to_forget_is_no_statement(text: str, about: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["Forget it.", "I'd forget my own head.", "Don't forget the milk.", "Forget the pairing."],
+    [
+        "Forget it.",
+        "I'd forget my own head.",
+        "Don't forget the milk.",
+        "Forget the pairing.",
+        "Don't forget my phone number.",
+        "Forget my last question.",
+        "Delete my second commit.",
+        "Forget my idea, what is yours?",
+    ],
 )
 def test_not_every_forgetting_is_a_wish(text: str) -> None:
     assert digest(text).wishes == ()
