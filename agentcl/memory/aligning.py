@@ -253,18 +253,18 @@ class _Stored:
         """Return the places that messages fit from one on: all of them, or as many as there are; empty if they do not."""
         # What was taken away may have been said again right behind: then it may be either.
         return self._walk(start, asked) or (
-            self._walk(start, asked, is_left_out=True) if self.gone else ()
+            self._walk(start, asked, is_other=True) if self.gone else ()
         )
 
     def _walk(
-        self, start: int, asked: Sequence[object], *, is_left_out: bool = False
+        self, start: int, asked: Sequence[object], *, is_other: bool = False
     ) -> Sequence[int]:
         places: list[int] = []
         at = start
         while at < len(self.there) and len(places) < len(asked):
             count = len(places)
             if at in self.gone:
-                places += [at] * self._is_sent(at, asked[count], is_left_out)
+                places += [at] * self._is_sent(at, asked[count], is_other)
                 at += 1
                 continue
             size = min(self._end(at) - at, len(asked) - count)
@@ -285,15 +285,24 @@ class _Stored:
         number = bisect_left(self._ends, at)
         return self._ends[number] if number < len(self._ends) else len(self.there)
 
-    def _is_sent(self, at: int, one: object, is_left_out: bool) -> bool:
-        """Return whether a message is what was taken away from a place, and not what follows."""
+    def _is_sent(self, at: int, one: object, is_other: bool) -> bool:
+        """Return whether a message is what was taken away from a place, and not what follows.
+
+        Args:
+            at: the place.
+            one: the message.
+            is_other: whether one that may be either is taken the other way: what was known is what follows, and what was not
+                is what was taken away.
+        """
         is_known = self.there[at] is not None
-        if is_known and not (is_left_out and self.there[at] == one):
+        if is_known and not (is_other and self.there[at] == one):
             return self.there[at] == one
         behind = next(
             (later for later in range(at, len(self.there)) if later not in self.gone), None
         )
-        return is_known if behind is None else self.there[behind] != one
+        if behind is None:
+            return is_known
+        return self.there[behind] != one or (is_other and not is_known)
 
 
 def align(held: Script, coming: Sequence[Heard]) -> list[int | None]:

@@ -51,6 +51,9 @@ def test_a_thought_is_no_part_of_what_is_compared() -> None:
         ("a...e", "xy", [None, None]),  # gaps alone fit nothing
         ("a..d", "ab", [None, None]),
         ("a.c", "acd", [0, 2, None]),  # left out where it came from, too
+        ("a.ab", "aaabc", [0, 1, 2, 3, None]),  # said again right behind
+        ("a.ab", "aabc", [0, 2, 3, None]),
+        ("ab.bc", "abbbcd", [0, 1, 2, 3, 4, None]),
     ],
 )
 def test_messages_fit(held: str, coming: str, expected: list[int | None]) -> None:
