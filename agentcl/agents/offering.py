@@ -17,6 +17,7 @@ from agentcl.guidance.same import content
 MOST_SHOWN: Final = 48  # actions that a prompt shows as they are
 MORE: Final = "..."  # stands for what follows in the actions of a kind
 _FEW: Final = 6  # kinds that a kind is written out as
+_AROUND: Final = " \t\n\"'`*"  # what stands around an answer and says nothing
 
 
 def shortlist(actions: Sequence[str], said: Iterable[str], most: int) -> tuple[str, ...]:
@@ -46,6 +47,20 @@ def shortlist(actions: Sequence[str], said: Iterable[str], most: int) -> tuple[s
             written.add(at)
     lines = [kind if at in written else [names[at]] for at, kind in enumerate(kinds)]
     return tuple(line for some in lines for line in some)
+
+
+def named_kind(said: str, answer: str, shown: Iterable[str] | None) -> str | None:
+    """Return the kind that an answer names as it was shown; None if it names none.
+
+    Args:
+        said: all that was said; it ends as the kind does.
+        answer: what of it is the answer, whose dots may be cut off.
+        shown: the lines of a prompt.
+    """
+    if not said.strip(_AROUND).endswith(MORE):
+        return None
+    named = f"{answer.strip(_AROUND + '.')} {MORE}".casefold()
+    return next((line for line in shown or () if line.casefold() == named), None)
 
 
 def _kinds(actions: Sequence[str]) -> list[list[str]]:

@@ -16,7 +16,7 @@ from agentcl.agents.matching import (
     meant_action,
     nearest_action,
 )
-from agentcl.agents.offering import MOST_SHOWN, shortlist
+from agentcl.agents.offering import MOST_SHOWN, named_kind, shortlist
 from agentcl.agents.prompts import ACTING, AIMING, PLANNING, ask_action, ask_plan, ask_sub_goal
 from agentcl.agents.timely import is_named, timely
 from agentcl.envs.acting import Act, Situation
@@ -159,7 +159,9 @@ class Student:
             if offered is not None:  # where nobody knows them, an object may be one
                 answer = unwrapped(answer)
             meant = form.labelled(answer, shown) or listed(reply.text)
-            action = meant or meant_action(answer, offered) or answer
+            # An action may be all that a kind begins with: "look ..." is not "look".
+            kind = named_kind(reply.text, answer, shown) if has_kinds else None
+            action = meant or kind or meant_action(answer, offered) or answer
             fitting = fitting_actions(action, among or ()) if has_kinds else []
             if action in (among or ()) or not 1 < len(fitting) < len(among or ()):
                 return ModelAct(action, "\n".join(thought), usage, sub_goal=sub_goal)

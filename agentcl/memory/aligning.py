@@ -51,17 +51,20 @@ _NONE: Final[Mapping[int, Sequence[Heard]]] = {}
 
 
 class _Either:
-    """What equals each of two."""
+    """What equals each of some."""
 
     __slots__ = ("_those",)
 
     def __init__(self, *those: object) -> None:
-        self._those = those
+        self._those = {*those}
 
     def __eq__(self, other: object) -> bool:
-        return any(one == other for one in self._those)
+        return other in self._those
 
     __hash__ = None  # type: ignore[assignment]  # nothing is looked up by it
+
+    def add(self, one: object) -> None:
+        self._those.add(one)
 
 
 class Script:
@@ -70,7 +73,7 @@ class Script:
     def __init__(self) -> None:
         self.words: list[object] = []  # None where nothing is known of what was taken away
         self.timed: list[object] = []
-        self.ids: dict[str, object] = {}  # the words of places by the messages' own ids
+        self._sent: dict[str, int] = {}  # places by the messages' own ids
         self.nameless: set[int] = set()  # places of turns without one
         self.gone: set[int] = set()  # places of turns that were taken away
         self._places: dict[str, int] = {}  # by the turns' ids
@@ -104,20 +107,28 @@ class Script:
             self.gone.add(at)
         return at is not None
 
+    def said_as(self, message: str) -> object | None:
+        """Return the words of the place of a message with an id of its own; None if there is none."""
+        at = self._sent.get(message)
+        return None if at is None else self.words[at]
+
     def _hear(self, at: int, one: Heard) -> None:
-        before = self.words[at]
-        if before is None:
-            self.words[at], self.timed[at] = one.words, (one.words, one.at)
-        else:
-            self.words[at] = _Either(before, one.words)
-            self.timed[at] = _Either(self.timed[at], (one.words, one.at))
-            self.ids = {
-                id: self.words[at] if words is before else words for id, words in self.ids.items()
-            }
+        self.words[at] = _or(self.words[at], one.words)
+        self.timed[at] = _or(self.timed[at], (one.words, one.at))
         if one.message:
-            self.ids[one.message] = self.words[at]
+            self._sent[one.message] = at
         else:
             self.nameless.add(at)
+
+
+def _or(before: object | None, new: object) -> object:
+    """Return what equals what stood in a place before, and what is new there."""
+    if before is None:
+        return new
+    if not isinstance(before, _Either):
+        return _Either(before, new)
+    before.add(new)
+    return before
 
 
 class Transcripts:

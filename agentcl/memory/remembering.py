@@ -183,7 +183,7 @@ def _new(script: Script, said: Sequence[Said], limit: int, done: int = 0) -> Seq
     fits = align(script, coming)
     for number, (one, own, at) in enumerate(zip(said, coming, fits, strict=True), start=1):
         if own.message:
-            other = ids.get(own.message) or script.ids.get(own.message)
+            other = ids.get(own.message) or script.said_as(own.message)
             if other is not None and other != own.words:
                 raise InvalidInput(
                     f"message {number} has the id {own.message!r} of a turn that says something else. What was "

@@ -52,12 +52,15 @@ _SUPPOSING: Final = re.compile(
     r"^\W*(?:(?:and|so|but|ok|okay|well|oh|ha|haha|yes|no|by the way)\W+)*(?:if|suppose|supposing|imagine|pretend|say|let's say)\b",
     re.IGNORECASE,
 )
-# "I'd live in Lisbon", but neither "I'd like to" nor "I'd been there".
+# "I'd live in Lisbon", but neither "I'd like to" nor "I'd never been there".
 _UNREAL: Final = re.compile(
     r"\bin (?:another life|theory|my dreams)\b|\bhypothetically\b|"
-    r"\b(?:I|we|you|he|she|they|it)(?:'d| would)(?:n't| not)?\s(?:(?:also|really|probably|always|never|still|just|rather)\s)*"
+    r"\b(?:I|we|you|he|she|they|it)(?:'d| would)(?:n't| not)?\s(?:(?:also|already|ever|only|once|really|probably|always|never|still|just|rather)\s)*+"
     r"(?!(?:like|love|prefer|better|rather|appreciate|say|think|guess|call|recommend|suggest|been|had|got|gone|done|made|met|"
-    r"left|lost|sold|bought|told|said|\w{2,20}ed)\b)",
+    r"left|lost|sold|bought|told|said|known|seen|taken|given|written|chosen|forgotten|eaten|driven|broken|fallen|spoken|stolen|"
+    r"hidden|ridden|woken|frozen|grown|flown|worn|shown|thrown|drawn|blown|begun|won|spent|sent|built|lent|kept|slept|felt|dealt|"
+    r"heard|paid|laid|held|found|led|fed|sat|stood|understood|brought|taught|caught|thought|fought|meant|stuck|hung|swum|drunk|"
+    r"sung|\w{2,20}ed)\b)",
     re.IGNORECASE,
 )
 _SHORT: Final = 2  # words: "Maybe.", "Ha, true."

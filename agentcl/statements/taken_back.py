@@ -23,6 +23,8 @@ _WEAK: Final = re.compile(r"\W*(?:no|nope|actually|rather)\W*", re.IGNORECASE)
 _NUMBER: Final = re.compile(r"(?<![\w-])(?=[\w./:-]{0,30}\d)[A-Za-z0-9](?:[\w./,:-]{0,30}\w)?")
 _NAME: Final = re.compile(r"[^\W\d_a-z][\w'&-]{1,40}(?:\s[^\W\d_a-z][\w'&-]{0,40}){0,3}")
 _ALIKE: Final = 0.55  # of the characters of a name and of what it corrects
+# "Wait, on 9 May I have an exam" is about something else.
+_GOES_ON: Final = re.compile(r"\s(?:I|we|he|she|they|there|it|you|my|our|the)\b")
 _ENDS: Final = re.compile(r"\s*(?:[.,;:!?)\u2026]|$)")
 
 
@@ -85,7 +87,7 @@ def _dates(text: str, at: datetime, begin: int, cue: re.Match[str]) -> _Spans | 
         for one in dated(text, at)
     ]
     new = next((one for one in named if cue.end("cue") <= one[0] <= cue.end() + 1), None)
-    if new is None:
+    if new is None or _GOES_ON.match(text, new[1]):
         return None
     old = [one for one in named if begin <= one[0] and one[1] <= cue.start()]
     if not old or old[-1][2] == new[2] or len(old[-1][2]) != len(new[2]):

@@ -313,6 +313,20 @@ def test_a_kind_said_again_is_asked_for_once() -> None:
     assert (act.action, act.usage.calls) == ("go to the attic", 2)  # the nearest
 
 
+@pytest.mark.parametrize("said", ["look ...", '"Look ..."', "Action: look ..."])
+def test_a_kind_is_meant_though_an_action_is_its_beginning(said: str) -> None:
+    ways = ("up", "down", "left", "right", "back", "ahead", "inside")
+    offered = ("look", *(f"look {way}" for way in ways), "wait")
+    act = Student(ScriptedModel([said, "look back"]), most_shown=5).act(
+        replace(MANY, offered=offered)
+    )
+    assert (act.action, act.usage.calls) == ("look back", 2)
+    act = Student(ScriptedModel([said, "look"]), most_shown=5).act(replace(MANY, offered=offered))
+    assert (act.action, act.usage.calls) == ("look", 2)
+    act = Student(ScriptedModel(["look"]), most_shown=5).act(replace(MANY, offered=offered))
+    assert (act.action, act.usage.calls) == ("look", 1)
+
+
 def test_a_model_trained_on_the_form_is_shown_all_actions() -> None:
     model = ScriptedModel(["look around"])
     Student(model, instructions="", most_shown=5).act(MANY)

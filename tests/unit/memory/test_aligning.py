@@ -116,5 +116,17 @@ def test_a_place_is_known_by_all_that_it_said() -> None:
     for coming in ("abcd", "axcd", "aycd"):
         assert align(held, [one for one in places(coming) if one]) == [0, 1, 2, None]
     assert align(held, [one for one in places("azcd") if one]) == [None] * 4
-    assert held.ids["m1"] == held.words[1]
+    assert held.said_as("m1") is held.words[1]
+    assert held.said_as("m2") is None
     assert 1 in held.nameless
+
+
+def test_a_turn_can_be_corrected_as_often_as_somebody_likes() -> None:
+    held = script(places("abc"))
+    held.gone.add(1)
+    for number in range(2_000):
+        held.put(1, place("user", "", f"version {number}", None, ""), "")
+    first, _, last = places("abc")
+    for words in ("b", "version 0", "version 1999"):
+        coming = [first, place("user", "", words, None, ""), last]
+        assert align(held, [one for one in coming if one]) == [0, 1, 2]

@@ -62,6 +62,7 @@ def test_what_is_replaced_by_something_of_its_kind_is_taken_back(
         "I was in Paris. Actually, London was nicer.",
         "The release is on May 27, no changes after May 20.",
         "My PIN is 4711. Sorry, 4711.",
+        "On 7 June I come back. Wait, on 9 June I have an exam.",
         "",
     ],
 )
