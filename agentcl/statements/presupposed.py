@@ -45,8 +45,8 @@ _THEIRS: Final = re.compile(
 _SUPPOSED: Final = re.compile(
     r"\b(?:if|unless|imagine|suppose|pretend|wish|would|might|dream)\b", re.IGNORECASE
 )
-_PERSON: Final = re.compile(rf"(?:\w+ )?(?:{PEOPLE})")
-_PET: Final = re.compile(rf"(?:\w+ )?(?:{PETS})")
+_PERSON: Final = re.compile(rf"(?:\w{{1,40}} )?(?:{PEOPLE})")
+_PET: Final = re.compile(rf"(?:\w{{1,40}} )?(?:{PETS})")
 _FROM: Final = " from"
 
 
