@@ -108,7 +108,7 @@ def main() -> None:
 def answer(messages: Sequence[Message]) -> str:
     """Say what is written down for the question, with a block of memory in front of it or without."""
     asked = messages[-1].content.splitlines()[-1]
-    has_memory = any(one.content.startswith("Memory, ") for one in messages)
+    has_memory = any(one.content.startswith("Memory") for one in messages)
     told = ANSWERS.get(asked, (asked, asked))  # its fingerprint is measured by other texts
     return told[0 if has_memory else 1]
 

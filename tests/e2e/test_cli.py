@@ -74,7 +74,7 @@ def test_the_main_path_from_files_to_forgetting(run: Any, tmp_path: Path) -> Non
     assert len(as_json(run("history", id, "--json"))) == 2
     assert "Harbour" in run("list").stdout
     assert "documents" in run("stats").stdout
-    assert run("search", "mill", "--prompt", "200").stdout.startswith("Memory, ")
+    assert run("search", "mill", "--prompt", "200").stdout.startswith("Memory of ")
     assert "ok" in run("doctor").stdout
 
     assert "rows written" in run("export", "copy.jsonl").stdout

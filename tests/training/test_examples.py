@@ -37,7 +37,7 @@ def test_answers_stand_in_the_passages(is_recall: bool) -> None:
     skills = set()
     for seed in SEEDS:
         example = read_passages(random.Random(seed), is_recall=is_recall)
-        assert example.context.startswith("Memory, " if is_recall else "Passages:\n[1] ")
+        assert example.context.startswith("Memory of " if is_recall else "Passages:\n[1] ")
         for turn in example.turns:
             skills.add(turn.skill)
             answer = final_answer(turn.answer)
