@@ -379,7 +379,6 @@ PARTS: dict[str, Callable[[], str]] = {
     "outcomes": report_asking.outcomes,
     "serving": report_asking.serving,
     "desk": report_asking.desk,
-    "clin": report_asking.clin,
     "consolidation_gates": report_consolidation.gates,
     "demonstrations": report_asking.demonstrations,
     "state_bench": report_asking.state_bench,

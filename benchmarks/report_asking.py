@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from report_tables import RESULTS, gained, result, table
+from report_tables import RESULTS, result, table
 from results import wilson
 
 from agentcl.agents.forms import FORMS
@@ -131,31 +131,6 @@ def outcomes() -> str:
 def desk() -> str:
     """What comes of tickets at the desk; the last fifth is in phrasings that were not heard before."""
     return _lives("desk", _MEMORIES | {"taught": "guidance, taught by the player itself"})
-
-
-def clin() -> str:
-    """What a frozen model makes of CLIN's world, in CLIN's settings."""
-    names = _MEMORIES | {"notes": "its last three notes", "gold": "shown a gold path"}
-    rows = []
-    for file in sorted(RESULTS.glob("clin-*.json")):
-        found = result(file.stem)
-        for memory, one in found["memories"].items():
-            phases = " ".join(f"{score:.2f}" for score in one["by phase"].values())
-            cells = [f"{one['score']:.2f}", phases, gained(one["gain"]), f"{one['tokens']:,.0f}"]
-            rows.append(
-                [found["player"], found["setting"], names[memory], str(one["episodes"]), *cells]
-            )
-    header = [
-        "player",
-        "setting",
-        "memory",
-        "episodes",
-        "score",
-        "by phase",
-        "gain over nothing",
-        "tokens each",
-    ]
-    return table(header, rows)
 
 
 def _lives(kind: str, memories: Mapping[str, str]) -> str:

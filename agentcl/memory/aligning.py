@@ -169,7 +169,8 @@ class Transcripts:
                 if row.op == "put":
                     self._take(row)
                 else:
-                    any(held.take(row.id) for held in self._held.values())
+                    for held in self._held.values():
+                        held.take(row.id)
         self._seq = last
 
     def _take(self, row: Row) -> None:
@@ -316,13 +317,10 @@ def align(held: Script, coming: Sequence[Heard]) -> list[int | None]:
 
     What was taken away may be among the messages or not; it is never all that they fit.
     """
-    there, asked = held.words, [one.words for one in coming]
+    stored = _Stored(held.words, held.gone)
+    asked: Sequence[object] = [one.words for one in coming]
     if all(one.at is not None for one in coming):
-        return _align(_Stored(held.timed, held.gone), [(one.words, one.at) for one in coming])
-    return _align(_Stored(there, held.gone), asked)
-
-
-def _align(stored: _Stored, asked: Sequence[object]) -> list[int | None]:
+        stored, asked = _Stored(held.timed, held.gone), [(one.words, one.at) for one in coming]
     places: list[int | None] = []
     behind = 0
     while len(places) < len(asked):

@@ -19,10 +19,8 @@ from agentcl.text.terms import terms
 
 # Of the terms of an assistant's turn: if so many are its own, it counts whole
 _ENOUGH: Final = 0.25
-_TELLING: Final = (
-    2  # terms that a question must add to say anything; and an answer, unless it is short
-)
-_LONG: Final = 4  # terms of an answer
+_TELLING: Final = 2  # terms that a question must add to say anything, and an answer ...
+_LONG: Final = 4  # ... of so many
 
 
 class Evidence:
