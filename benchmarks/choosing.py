@@ -33,7 +33,7 @@ from agentcl.consolidation import (
     select,
 )
 from agentcl.consolidation.rehearsing import general_prompts
-from agentcl.memory.choosing import best_of
+from agentcl.memory.adapters.choosing import best_of
 from agentcl.retrieval import Encoder, open_encoder
 from agentcl.store import Statement
 

@@ -37,7 +37,7 @@ from agentcl.envs.domains.excytin.guidance import as_lesson, as_line, situation_
 from agentcl.envs.domains.excytin.investigator import Investigator
 from agentcl.envs.policies import NullPolicy, OraclePolicy, Played, Policy, play
 from agentcl.guidance.selection import line_of
-from agentcl.memory.episode import EpisodeRecorder
+from agentcl.memory.episodes.recording import EpisodeRecorder
 from agentcl.store.episodes import Level
 
 ORDERS = 5  # of the training tasks, each with a memory of its own

@@ -43,7 +43,8 @@ from results import CACHE, machine, save, table, with_earlier
 
 from agentcl import Lesson, Memory, OpenAIChat
 from agentcl.guidance.relevance import Situations, words_of
-from agentcl.memory import ModelChecker, matching
+from agentcl.memory import ModelChecker
+from agentcl.memory.lessons import matching
 from agentcl.models import CachedModel
 from agentcl.retrieval import open_encoder
 from agentcl.retrieval.conditions import Pair, ReadAlone, condition_reader

@@ -33,7 +33,7 @@ from agentcl import ANY, Memory
 from agentcl.envs import holding_histories
 from agentcl.envs.questions.histories import History
 from agentcl.errors import InvalidInput, ModelUnavailable, NoAnswer, NotFound
-from agentcl.memory import statement_search
+from agentcl.memory.statements import search as statement_search
 from agentcl.models import ScriptedModel
 from agentcl.statements import Gist, ModelSummariser, RuleDigester
 from agentcl.text import estimate_tokens

@@ -23,7 +23,7 @@ from agentcl.agents.teacher import Correction, Distiller, Review
 from agentcl.envs.acting import Act, Actor, Situation, act_until_over
 from agentcl.envs.base import Domain, Environment, Observation, Outcome, Split, Task
 from agentcl.errors import InvalidInput
-from agentcl.memory.episode import EpisodeRecorder
+from agentcl.memory.episodes.recording import EpisodeRecorder
 from agentcl.store.checks import WriteScope, check_count, check_scope
 from agentcl.store.episodes import Episode, Share, cluster_of
 from agentcl.text.tokens import TokenCounter, estimate_tokens

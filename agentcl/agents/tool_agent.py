@@ -26,8 +26,8 @@ from agentcl.store.checks import WriteScope, check_count
 from agentcl.store.usage import NO_USAGE, Usage
 
 if TYPE_CHECKING:
-    from agentcl.memory.episode import EpisodeRecorder
-    from agentcl.memory.episode_recall import EpisodeRecall
+    from agentcl.memory.episodes.recall import EpisodeRecall
+    from agentcl.memory.episodes.recording import EpisodeRecorder
     from agentcl.memory.memory import Memory
 
 _VAIN: Final = 3  # turns in a row without a call that could be made: it will not find one

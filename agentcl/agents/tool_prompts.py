@@ -9,7 +9,7 @@ from json import JSONDecoder
 from typing import Final
 
 from agentcl.guidance.selection import Choice
-from agentcl.memory.episode_recall import EpisodeRecall
+from agentcl.memory.episodes.recall import EpisodeRecall
 from agentcl.models.base import Schema, ToolCall
 from agentcl.text.escaping import Prompt, inline, prompt_of, quoted
 from agentcl.text.json_values import json_values

@@ -16,7 +16,7 @@ from agentcl.text.answers import spoken
 from agentcl.text.escaping import unescape
 
 if TYPE_CHECKING:
-    from agentcl.memory.episode_recall import EpisodeRecall
+    from agentcl.memory.episodes.recall import EpisodeRecall
 
 logger = logging.getLogger(__name__)
 

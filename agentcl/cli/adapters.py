@@ -11,9 +11,9 @@ from agentcl.cli.screen import Screen, shorten
 
 if TYPE_CHECKING:
     from agentcl.consolidation.serving import ServedAdapter
-    from agentcl.memory.adapters import Route
+    from agentcl.memory.adapters.room import Route
+    from agentcl.memory.adapters.trials import AdapterTrial
     from agentcl.memory.memory import Memory
-    from agentcl.memory.trials import AdapterTrial
     from agentcl.store.adapters import Adapter
 
 _WIDTH = 80  # characters of a record in a line

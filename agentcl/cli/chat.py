@@ -20,7 +20,7 @@ from agentcl.text.visible import visible
 
 if TYPE_CHECKING:
     from agentcl.compression import Codec
-    from agentcl.memory.context import Context
+    from agentcl.memory.context.context import Context
     from agentcl.memory.memory import Memory
     from agentcl.models.base import ChatModel
     from agentcl.server.settings import SoftServing
@@ -90,7 +90,7 @@ def chat(
     if web:
         _serve(screen, memory, name, url, port, serving, scope)
         return
-    from agentcl.memory.warming import WarmUp
+    from agentcl.memory.upkeep.warming import WarmUp
 
     model = _opened(name, url)
     WarmUp(memory).begin()
@@ -315,7 +315,7 @@ def _with_codec(screen: Screen) -> str:
 
 def _soft_serving(name: str, url: str, codec: str | None, *, is_on: bool) -> SoftServing:
     """Return the codec for a model, or why it has none. Raises InvalidInput where one was asked for."""
-    from agentcl.memory.codecs import shipped_codec
+    from agentcl.memory.compressed.codecs import shipped_codec
     from agentcl.models.named import is_for_llamacpp
     from agentcl.models.reference.shipped import REFERENCE_NAME
     from agentcl.server.settings import SoftServing

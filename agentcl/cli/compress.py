@@ -15,7 +15,7 @@ from agentcl.errors import InvalidInput
 if TYPE_CHECKING:
     from agentcl.compression import Codec
     from agentcl.compression.bank import Form
-    from agentcl.memory.compressed import CompressionReport
+    from agentcl.memory.compressed.room import CompressionReport
     from agentcl.memory.memory import Memory
 
 _STOPPING: Final = "stopping after the batch under way; once more ends at once"

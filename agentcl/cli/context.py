@@ -11,7 +11,7 @@ from agentcl.cli.screen import Screen
 from agentcl.retrieval.framing import Form
 
 if TYPE_CHECKING:
-    from agentcl.memory.context import Context, ContextForm
+    from agentcl.memory.context.context import Context, ContextForm
     from agentcl.memory.memory import Memory
 
 

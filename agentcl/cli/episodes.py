@@ -20,7 +20,7 @@ from agentcl.text.visible import for_json
 # With the search of episodes comes the whole of `Memory`; `--help` must not wait for it.
 if TYPE_CHECKING:
     from agentcl.guidance.mastery import Skill
-    from agentcl.memory.episode_search import EpisodeHit
+    from agentcl.memory.episodes.search import EpisodeHit
     from agentcl.memory.memory import Memory
     from agentcl.store.episodes import Episode
 
@@ -56,7 +56,7 @@ def episodes() -> None:
 @on_memory(across=True)
 def list_(screen: Screen, memory: Memory, limit: int, scope: dict[str, Any], **given: Any) -> None:
     """List the newest episodes, one a line, the newest last."""
-    from agentcl.memory.episode_search import Filter
+    from agentcl.memory.episodes.search import Filter
 
     chosen = Filter(**given)
     found = list(
@@ -163,7 +163,7 @@ def skills(screen: Screen, memory: Memory, scope: dict[str, Any], **given: Any) 
     The least mastered come first. Mastery is the score that is expected of the next episode, in brackets where it lies with a
     probability of 95 %. What was long ago says less, so it drifts back to what nobody knows.
     """
-    from agentcl.memory.episode_search import Filter
+    from agentcl.memory.episodes.search import Filter
 
     found = memory.episodes.skills(chosen=Filter(**given), **scope)
     lines = map(skill_line, found)
@@ -195,7 +195,7 @@ def search_(
 
     Successful and failed ones are printed apart.
     """
-    from agentcl.memory.episode_search import Filter
+    from agentcl.memory.episodes.search import Filter
 
     found = memory.episodes.search(text, by=by, limit=limit, chosen=Filter(**given), **scope)
     if screen.as_json:

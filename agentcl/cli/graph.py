@@ -15,8 +15,8 @@ from agentcl.errors import InvalidInput
 from agentcl.models.reference.shipped import REFERENCE_NAME
 
 if TYPE_CHECKING:
-    from agentcl.memory.extraction import ModelExtractor
-    from agentcl.memory.facts import ExtractionReport, ExtractionState
+    from agentcl.memory.facts.extraction import ModelExtractor
+    from agentcl.memory.facts.room import ExtractionReport, ExtractionState
     from agentcl.memory.memory import Memory
     from agentcl.models.base import ChatModel
 
@@ -102,7 +102,7 @@ def _tell_rest(screen: Screen, report: ExtractionReport) -> None:
 
 def open_extractor(name: str, url: str | None, *, ledger: Path | None = None) -> ModelExtractor:
     """Open the model that reads passages. Raises InvalidInput if it is not known where it is served."""
-    from agentcl.memory.extraction import INSTRUCTIONS, ModelExtractor
+    from agentcl.memory.facts.extraction import INSTRUCTIONS, ModelExtractor
 
     model = open_model(name, url)
     if ledger is not None:
@@ -132,7 +132,7 @@ def _estimate(
     screen: Screen, state: ExtractionState, name: str, prices: Path | None, *, instructed: bool
 ) -> None:
     """Print what is to do and what it would cost."""
-    from agentcl.memory.extraction import expected_usage
+    from agentcl.memory.facts.extraction import expected_usage
     from agentcl.models.ledger import Prices
 
     expected = expected_usage(state.pending, state.prompt_tokens, is_told=instructed)

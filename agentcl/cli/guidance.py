@@ -169,7 +169,7 @@ def _check_by(memory: Memory, model: str | None, url: str | None) -> None:
             )
         return
     from agentcl.cli.graph import open_model
-    from agentcl.memory.checking import ModelChecker
+    from agentcl.memory.lessons.checking import ModelChecker
 
     memory.lessons.checker = ModelChecker(open_model(model, url))
 

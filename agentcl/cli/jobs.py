@@ -15,8 +15,8 @@ from agentcl.models.reference.shipped import REFERENCE_NAME
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from agentcl.memory.jobs import Jobs
     from agentcl.memory.memory import Memory
+    from agentcl.memory.upkeep.jobs import Jobs
     from agentcl.store.jobs import Job, State
 
 _STATES = ("queued", "running", "done", "failed", "cancelled")
@@ -122,7 +122,7 @@ def _add_doers(
         if job.kind == "extract" and kind == "model" and (url or name == REFERENCE_NAME):
             jobs.add_extractor(open_extractor(name, url), workers=workers)
         if job.kind == "compress":
-            from agentcl.memory.codecs import shipped_codec
+            from agentcl.memory.compressed.codecs import shipped_codec
 
             shipped = shipped_codec()
             if shipped is not None and shipped.name == job.spec.get("codec"):

@@ -34,7 +34,7 @@ from agentcl.text.parsing import parsed_json
 
 if TYPE_CHECKING:
     from agentcl.files import ReadLimits, Skipped, Source
-    from agentcl.memory.documents import Draft
+    from agentcl.memory.documents.writing import Draft
     from agentcl.memory.memory import Memory
 
 _SHOWN: Final = 5  # files that moved, by their names
@@ -87,8 +87,8 @@ def add(
         raise InvalidInput("--dry-run goes with --sync")
     # Here: with them comes the whole of `Memory`, and what reads files.
     from agentcl.files import count
-    from agentcl.memory.renaming import Renamed
-    from agentcl.memory.syncing import draft_of
+    from agentcl.memory.documents.renaming import Renamed
+    from agentcl.memory.documents.syncing import draft_of
 
     scope = scope_of(given)
     limits = read_limits(allow)

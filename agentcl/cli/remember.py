@@ -25,7 +25,7 @@ from agentcl.text.paths import unread
 from agentcl.text.saving import named_stream
 
 if TYPE_CHECKING:
-    from agentcl.memory.messages import Message
+    from agentcl.memory.conversations.messages import Message
 
 
 _MOST_BYTES: Final = 256_000_000

@@ -24,13 +24,13 @@ from agentcl.text.visible import for_json, shortened, visible
 # What is shown is imported where it is used: `--help` must not wait for it.
 if TYPE_CHECKING:
     from agentcl.agents.tuning import Tuning
-    from agentcl.memory.doctor import Report
-    from agentcl.memory.explanations import Explanation
+    from agentcl.memory.facts.explanations import Explanation
+    from agentcl.memory.facts.graph import GraphStats, Near
     from agentcl.memory.forgetting import Receipt
-    from agentcl.memory.graph import GraphStats, Near
     from agentcl.memory.memory import Memory
-    from agentcl.memory.storage import Stats
-    from agentcl.memory.tiers import Tier
+    from agentcl.memory.upkeep.doctor import Report
+    from agentcl.memory.upkeep.storage import Stats
+    from agentcl.memory.upkeep.tiers import Tier
     from agentcl.models.check import Endpoint
     from agentcl.models.kept import KeptModel
     from agentcl.models.ledger import LedgerLine

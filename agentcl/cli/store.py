@@ -186,7 +186,7 @@ def copy(screen: Screen, source: Path | str, target: Path | str) -> None:
     Each is a folder, or postgresql://.... Nothing is lost: versions, times, vectors, counters, jobs and soft tokens go
     along. One that was cut off goes on when it is called again. Encoders and keys that you named for a place stay with it.
     """
-    from agentcl.memory.carrying import BankCopy
+    from agentcl.memory.compressed.carrying import BankCopy
     from agentcl.memory.outside import check_outside
     from agentcl.store.backends import copy_store, holds_store, place_of, removing_new_folder
 

@@ -112,7 +112,7 @@ def _named_in(folder: Path) -> Mapping[str, str]:
 
 
 def _loaded_by(jobs: Iterable[Job]) -> dict[str, str]:
-    from agentcl.memory.revoking import CONSOLIDATE
+    from agentcl.memory.adapters.revoking import CONSOLIDATE
 
     wanted = [job for job in jobs if job.kind == CONSOLIDATE]
     if not wanted:

@@ -16,22 +16,22 @@ from agentcl.client.asking import Remote, ask, remote
 from agentcl.client.connection import Connection
 from agentcl.client.episode import RemoteEpisode
 from agentcl.client.exchanges import RemoteExchanges
-from agentcl.memory.adapters import Adapters
-from agentcl.memory.aliases import Aliases
+from agentcl.memory.adapters.room import Adapters
 from agentcl.memory.bound import UNBOUND
-from agentcl.memory.compressed import Compressed
-from agentcl.memory.conversations import Conversations
-from agentcl.memory.documents import Draft, Duplicates
-from agentcl.memory.episode import EpisodeOptions
-from agentcl.memory.episode_search import Filter
-from agentcl.memory.episodes import Episodes
-from agentcl.memory.facts import Facts
-from agentcl.memory.graph import Graph
-from agentcl.memory.jobs import Jobs
-from agentcl.memory.lessons import Lessons
+from agentcl.memory.compressed.room import Compressed
+from agentcl.memory.conversations.room import Conversations
+from agentcl.memory.documents.writing import Draft, Duplicates
+from agentcl.memory.episodes.recording import EpisodeOptions
+from agentcl.memory.episodes.room import Episodes
+from agentcl.memory.episodes.search import Filter
+from agentcl.memory.facts.aliases import Aliases
+from agentcl.memory.facts.graph import Graph
+from agentcl.memory.facts.room import Facts
+from agentcl.memory.lessons.room import Lessons
 from agentcl.memory.memory import Memory
-from agentcl.memory.statements import Statements
-from agentcl.memory.storage import Storage
+from agentcl.memory.statements.room import Statements
+from agentcl.memory.upkeep.jobs import Jobs
+from agentcl.memory.upkeep.storage import Storage
 from agentcl.store.checks import ReadScope, WriteScope, check_each
 from agentcl.store.episodes import Episode
 from agentcl.store.records import SCOPE_FIELDS, Document

@@ -10,8 +10,8 @@ from types import TracebackType
 from typing import Any, Concatenate, Final, ParamSpec, Self, TypeVar, cast
 
 from agentcl.client.asking import Remote, ask
-from agentcl.memory.episode import EpisodeRecorder
-from agentcl.memory.episode_recall import EpisodeRecall
+from agentcl.memory.episodes.recall import EpisodeRecall
+from agentcl.memory.episodes.recording import EpisodeRecorder
 from agentcl.store.episodes import Episode
 from agentcl.store.records import Scope
 from agentcl.wire.verbs import VERBS, Begun

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from agentcl.consolidation.slow import Interpolation, Reptile, SlowCopy
     from agentcl.consolidation.stacks import IncrementalLora, OrthogonalLora
     from agentcl.consolidation.teachers import EarlierSelf, GeneralStates, SelectedLayers
-    from agentcl.memory.ridge import ExactRidge
+    from agentcl.memory.adapters.ridge import ExactRidge
 
 __all__ = [
     "BARE", "EWC", "GENERAL", "AdapterMeasures", "AdapterResolver", "AdapterSelector", "AdapterServer", "ChoicePolicy", "Consolidate",
@@ -52,5 +52,5 @@ if not TYPE_CHECKING:
         "slow": "Interpolation Reptile SlowCopy",
         "stacks": "IncrementalLora OrthogonalLora",
         "teachers": "EarlierSelf GeneralStates SelectedLayers",
-        "agentcl.memory.ridge": "ExactRidge",
+        "agentcl.memory.adapters.ridge": "ExactRidge",
     })  # fmt: skip

@@ -9,7 +9,7 @@ import numpy as np
 
 from agentcl.consolidation.building import ROWS, load, write
 from agentcl.consolidation.rehearsing import general_prompts
-from agentcl.memory.choosing import VECTORS, vector_file
+from agentcl.memory.adapters.choosing import VECTORS, vector_file
 from agentcl.store.vectors import unpack
 
 if TYPE_CHECKING:

@@ -38,8 +38,8 @@ from agentcl.errors import (
     VersionConflict,
 )
 from agentcl.jobs.runner import Progress
-from agentcl.memory.adapter_files import erase_files, hashes_of
-from agentcl.memory.revoking import CONSOLIDATE, ancestors
+from agentcl.memory.adapters.files import erase_files, hashes_of
+from agentcl.memory.adapters.revoking import CONSOLIDATE, ancestors
 from agentcl.memory.trusted import LOADED, confirm, confirmed
 from agentcl.process import ChildProcess
 from agentcl.store.adapters import Adapter

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from agentcl.errors import VersionConflict
-from agentcl.memory.trials import become
+from agentcl.memory.adapters.trials import become
 from agentcl.store.adapters import ADAPTER_NAME, Adapter
 from agentcl.store.records import Scope
 from agentcl.store.writing import Writing

@@ -17,8 +17,8 @@ from typing import Any, Final
 
 from agentcl.consolidation.base import Fingerprint, check_base, fingerprint_of
 from agentcl.errors import AgentclError, InvalidInput, NotFound
-from agentcl.memory.adapter_files import check_files
-from agentcl.memory.routing import SERVED, AdapterRoutes
+from agentcl.memory.adapters.files import check_files
+from agentcl.memory.adapters.routing import SERVED, AdapterRoutes
 from agentcl.store.adapters import ADAPTER_NAME
 from agentcl.store.backends import open_store, place_of
 from agentcl.store.base import Store

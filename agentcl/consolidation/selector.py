@@ -16,7 +16,7 @@ import numpy as np
 
 from agentcl.consolidation.building import TrainingRow
 from agentcl.errors import NotFound
-from agentcl.memory.ridge import ExactRidge, Real, features_of
+from agentcl.memory.adapters.ridge import ExactRidge, Real, features_of
 from agentcl.store.vectors import unpack
 
 if TYPE_CHECKING:

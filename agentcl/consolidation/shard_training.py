@@ -13,7 +13,7 @@ from agentcl.consolidation.recipes import Recipe
 from agentcl.consolidation.saying import rehearsed
 from agentcl.consolidation.sharding import SHARD, shard_told
 from agentcl.consolidation.training import Trained, train
-from agentcl.memory.adapter_files import SHARDS
+from agentcl.memory.adapters.files import SHARDS
 
 
 def train_shards(

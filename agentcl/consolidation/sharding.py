@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 from agentcl.consolidation.building import ROWS, TrainingRow, load, rows_text, shards_of
 from agentcl.consolidation.recipes import Recipe
 from agentcl.errors import StorageFull
-from agentcl.memory.adapter_files import SHARDS, hashes_of
+from agentcl.memory.adapters.files import SHARDS, hashes_of
 from agentcl.text.parsing import parsed_json
 from agentcl.text.saving import make_folder
 

@@ -19,7 +19,7 @@ from agentcl.mcp.lines import LONGEST_LINE
 from agentcl.mcp.mem0 import add_mem0
 from agentcl.mcp.reference import add_reference
 from agentcl.mcp.tools import BUDGET_TOKENS, Tools
-from agentcl.memory.warming import WarmUp
+from agentcl.memory.upkeep.warming import WarmUp
 
 with needs("the server for editors", "mcp"):
     from mcp.server.mcpserver import MCPServer

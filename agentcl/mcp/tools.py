@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from agentcl.errors import InvalidInput, NotFound
 from agentcl.lessons import read_sentence
-from agentcl.memory.underway import Underway
+from agentcl.memory.episodes.underway import Underway
 from agentcl.store.episodes import Episode, Guidance
 from agentcl.store.records import Document, Passage, Record
 from agentcl.text.escaping import inline, quoted

@@ -5,51 +5,51 @@ from typing import TYPE_CHECKING
 from agentcl import _face
 
 if TYPE_CHECKING:
-    from agentcl.memory.adapters import AdapterDifference, Adapters, HeldRecord
+    from agentcl.memory.adapters.room import AdapterDifference, Adapters, HeldRecord
+    from agentcl.memory.adapters.routing import AdapterRoute
+    from agentcl.memory.adapters.trials import AdapterTrial
     from agentcl.memory.aio import AsyncMemory, AsyncVerbs
     from agentcl.memory.aio_rooms import AsyncEpisode
-    from agentcl.memory.aliases import Aliases
     from agentcl.memory.changing import UNCHANGED
-    from agentcl.memory.checking import ModelChecker
-    from agentcl.memory.compressed import (
+    from agentcl.memory.compressed.room import (
         Compressed,
         CompressedPassage,
         CompressionReport,
         CompressionState,
     )
-    from agentcl.memory.context import Context, ContextForm
-    from agentcl.memory.conversations import Conversations
-    from agentcl.memory.digesting import DigestReport
-    from agentcl.memory.doctor import Problem, Report
-    from agentcl.memory.documents import Draft
-    from agentcl.memory.episode import EpisodeRecorder
-    from agentcl.memory.episode_recall import EpisodeRecall
-    from agentcl.memory.episode_search import EpisodeHit, EpisodesFound, Filter, Replay
-    from agentcl.memory.episodes import Episodes
-    from agentcl.memory.explanations import Explanation
-    from agentcl.memory.extraction import ModelExtractor, Recognition
-    from agentcl.memory.facts import ExtractionReport, ExtractionState, Facts, FactsImported
+    from agentcl.memory.context.context import Context, ContextForm
+    from agentcl.memory.context.showing import Shown
+    from agentcl.memory.context.weaving import Soft, SoftMemory
+    from agentcl.memory.conversations.remembering import Remembered
+    from agentcl.memory.conversations.room import Conversations
+    from agentcl.memory.documents.syncing import Synced
+    from agentcl.memory.documents.writing import Draft
+    from agentcl.memory.episodes.recall import EpisodeRecall
+    from agentcl.memory.episodes.recording import EpisodeRecorder
+    from agentcl.memory.episodes.room import Episodes
+    from agentcl.memory.episodes.search import EpisodeHit, EpisodesFound, Filter, Replay
+    from agentcl.memory.facts.aliases import Aliases
+    from agentcl.memory.facts.explanations import Explanation
+    from agentcl.memory.facts.extraction import ModelExtractor, Recognition
+    from agentcl.memory.facts.graph import Graph, GraphStats, GraphView, Near, Node
+    from agentcl.memory.facts.room import ExtractionReport, ExtractionState, Facts, FactsImported
     from agentcl.memory.forgetting import LostLesson, Receipt
-    from agentcl.memory.graph import Graph, GraphStats, GraphView, Near, Node
-    from agentcl.memory.jobs import Jobs
-    from agentcl.memory.lessons import Lessons
+    from agentcl.memory.lessons.checking import ModelChecker
+    from agentcl.memory.lessons.room import Lessons
     from agentcl.memory.memory import Memory
-    from agentcl.memory.merging import Edit
     from agentcl.memory.paging import Page
-    from agentcl.memory.remembering import Remembered
-    from agentcl.memory.routing import AdapterRoute
     from agentcl.memory.settings import Setting
-    from agentcl.memory.showing import Shown
-    from agentcl.memory.statement_search import FoundStatement
-    from agentcl.memory.statements import Statements
-    from agentcl.memory.storage import Stats, Storage
-    from agentcl.memory.syncing import Synced
-    from agentcl.memory.tidying import TidyReport
-    from agentcl.memory.tiers import Tier
+    from agentcl.memory.statements.digesting import DigestReport
+    from agentcl.memory.statements.merging import Edit
+    from agentcl.memory.statements.room import Statements
+    from agentcl.memory.statements.search import FoundStatement
+    from agentcl.memory.statements.tidying import TidyReport
     from agentcl.memory.tracing import trace_memories
-    from agentcl.memory.trials import AdapterTrial
+    from agentcl.memory.upkeep.doctor import Problem, Report
+    from agentcl.memory.upkeep.jobs import Jobs
+    from agentcl.memory.upkeep.storage import Stats, Storage
+    from agentcl.memory.upkeep.tiers import Tier
     from agentcl.memory.watching import Deed, watch
-    from agentcl.memory.weaving import Soft, SoftMemory
 
 __all__ = [
     "UNCHANGED", "AdapterDifference", "AdapterRoute", "AdapterTrial", "Adapters", "Aliases", "AsyncEpisode",
@@ -65,44 +65,44 @@ __all__ = [
 
 if not TYPE_CHECKING:
     __getattr__, __dir__ = _face(__name__, {
-        "adapters": "AdapterDifference Adapters HeldRecord",
-        "aliases": "Aliases",
+        "adapters.room": "AdapterDifference Adapters HeldRecord",
+        "facts.aliases": "Aliases",
         "aio": "AsyncMemory AsyncVerbs",
         "aio_rooms": "AsyncEpisode",
-        "checking": "ModelChecker",
-        "compressed": "Compressed CompressedPassage CompressionReport CompressionState",
-        "context": "Context ContextForm",
-        "conversations": "Conversations",
-        "doctor": "Problem Report",
-        "digesting": "DigestReport",
-        "documents": "Draft",
-        "episode": "EpisodeRecorder",
-        "episode_recall": "EpisodeRecall",
-        "episode_search": "EpisodeHit EpisodesFound Filter Replay",
-        "episodes": "Episodes",
-        "explanations": "Explanation",
-        "extraction": "ModelExtractor Recognition",
-        "facts": "ExtractionReport ExtractionState Facts FactsImported",
+        "lessons.checking": "ModelChecker",
+        "compressed.room": "Compressed CompressedPassage CompressionReport CompressionState",
+        "context.context": "Context ContextForm",
+        "conversations.room": "Conversations",
+        "upkeep.doctor": "Problem Report",
+        "statements.digesting": "DigestReport",
+        "documents.writing": "Draft",
+        "episodes.recording": "EpisodeRecorder",
+        "episodes.recall": "EpisodeRecall",
+        "episodes.search": "EpisodeHit EpisodesFound Filter Replay",
+        "episodes.room": "Episodes",
+        "facts.explanations": "Explanation",
+        "facts.extraction": "ModelExtractor Recognition",
+        "facts.room": "ExtractionReport ExtractionState Facts FactsImported",
         "forgetting": "LostLesson Receipt",
-        "graph": "Graph GraphStats GraphView Near Node",
-        "jobs": "Jobs",
-        "lessons": "Lessons",
+        "facts.graph": "Graph GraphStats GraphView Near Node",
+        "upkeep.jobs": "Jobs",
+        "lessons.room": "Lessons",
         "memory": "Memory",
         "changing": "UNCHANGED",
-        "merging": "Edit",
+        "statements.merging": "Edit",
         "paging": "Page",
-        "remembering": "Remembered",
-        "routing": "AdapterRoute",
+        "conversations.remembering": "Remembered",
+        "adapters.routing": "AdapterRoute",
         "settings": "Setting",
-        "showing": "Shown",
-        "statement_search": "FoundStatement",
-        "statements": "Statements",
-        "storage": "Stats Storage",
-        "syncing": "Synced",
-        "tidying": "TidyReport",
-        "tiers": "Tier",
+        "context.showing": "Shown",
+        "statements.search": "FoundStatement",
+        "statements.room": "Statements",
+        "upkeep.storage": "Stats Storage",
+        "documents.syncing": "Synced",
+        "statements.tidying": "TidyReport",
+        "upkeep.tiers": "Tier",
         "tracing": "trace_memories",
-        "trials": "AdapterTrial",
+        "adapters.trials": "AdapterTrial",
         "watching": "Deed watch",
-        "weaving": "Soft SoftMemory",
+        "context.weaving": "Soft SoftMemory",
     })  # fmt: skip

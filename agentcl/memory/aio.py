@@ -25,7 +25,7 @@ from agentcl.memory.aio_rooms import (
     Awaited,
     awaitable,
 )
-from agentcl.memory.episode import EpisodeOptions
+from agentcl.memory.episodes.recording import EpisodeOptions
 from agentcl.memory.memory import Memory
 from agentcl.store.checks import WriteScope
 

@@ -19,27 +19,27 @@ from typing import (
 )
 
 from agentcl.errors import InvalidInput, MemoryClosed
-from agentcl.memory.adapters import Adapters
-from agentcl.memory.aliases import Aliases
-from agentcl.memory.compressed import Compressed
-from agentcl.memory.conversations import Conversations
-from agentcl.memory.episode import EpisodeOptions, EpisodeRecorder
-from agentcl.memory.episode_recall import EpisodeRecall
-from agentcl.memory.episodes import Episodes
-from agentcl.memory.facts import Facts
-from agentcl.memory.graph import Graph
-from agentcl.memory.jobs import Jobs
-from agentcl.memory.lessons import Lessons
-from agentcl.memory.statements import Statements
-from agentcl.memory.storage import Storage
+from agentcl.memory.adapters.room import Adapters
+from agentcl.memory.compressed.room import Compressed
+from agentcl.memory.conversations.room import Conversations
+from agentcl.memory.episodes.recall import EpisodeRecall
+from agentcl.memory.episodes.recording import EpisodeOptions, EpisodeRecorder
+from agentcl.memory.episodes.room import Episodes
+from agentcl.memory.facts.aliases import Aliases
+from agentcl.memory.facts.graph import Graph
+from agentcl.memory.facts.room import Facts
+from agentcl.memory.lessons.room import Lessons
+from agentcl.memory.statements.room import Statements
+from agentcl.memory.upkeep.jobs import Jobs
+from agentcl.memory.upkeep.storage import Storage
 from agentcl.store.checks import ReadScope
 
 if TYPE_CHECKING:
     from agentcl.compression.base import Codec
     from agentcl.guidance.rules import GuidanceRules
-    from agentcl.memory.checking import ModelChecker
-    from agentcl.memory.episode_search import Filter
-    from agentcl.memory.routing import AdapterRoute
+    from agentcl.memory.adapters.routing import AdapterRoute
+    from agentcl.memory.episodes.search import Filter
+    from agentcl.memory.lessons.checking import ModelChecker
     from agentcl.memory.settings import Setting
     from agentcl.retrieval.graph.names import Extractor
     from agentcl.statements.reading import Digester

@@ -8,11 +8,11 @@ from datetime import datetime
 from typing import Any, Final
 
 from agentcl.errors import Duplicate, InvalidInput, VersionConflict
-from agentcl.memory import documents
 from agentcl.memory.bound import record_of
-from agentcl.memory.documents import DUPLICATES, Draft, Duplicates
+from agentcl.memory.documents import writing as documents
+from agentcl.memory.documents.pacing import batches
+from agentcl.memory.documents.writing import DUPLICATES, Draft, Duplicates
 from agentcl.memory.opened import Opened
-from agentcl.memory.pacing import batches
 from agentcl.memory.reading import at_uri, one_of
 from agentcl.store.checks import check_count, check_each, check_label
 from agentcl.store.conversations import Conversation, Statement, Turn
@@ -150,10 +150,8 @@ def delete(
     opened: Opened, id: str | None, uri: str | None, owner: Scope, if_version: int | None
 ) -> None:
     """Stop finding a record, and what goes with it. Raises what `Memory.delete` raises."""
-    from agentcl.memory import (  # which no `add` and no `search` needs
-        remembering,
-        statement_writing,
-    )
+    from agentcl.memory.conversations import remembering
+    from agentcl.memory.statements import writing as statement_writing
 
     journal = opened.journal
     with journal.writing() as writing:

@@ -7,9 +7,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from agentcl.errors import InvalidInput, NotFound
-from agentcl.memory import remembering, revoking, statement_search, statement_writing
+from agentcl.memory.adapters import revoking
 from agentcl.memory.bound import Bound, refuse_other_scope
+from agentcl.memory.conversations import remembering
 from agentcl.memory.opened import ERASING, Opened
+from agentcl.memory.statements import search as statement_search
+from agentcl.memory.statements import writing as statement_writing
 from agentcl.store.base import Copy, Removed
 from agentcl.store.checks import WriteScope, check_unicode
 from agentcl.store.episodes import Guidance, Reflection

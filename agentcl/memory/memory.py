@@ -19,11 +19,11 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn, Self, Unpack
 
 from agentcl.errors import MemoryClosed, StoreUnavailable
 from agentcl.memory import changing, reading, watching
-from agentcl.memory.beliefs import Beliefs
 from agentcl.memory.bound import UNBOUND
 from agentcl.memory.changing import UNCHANGED, Unchanged
-from agentcl.memory.documents import Draft, Duplicates
-from agentcl.memory.messages import Messages
+from agentcl.memory.conversations.messages import Messages
+from agentcl.memory.documents.writing import Draft, Duplicates
+from agentcl.memory.lessons.beliefs import Beliefs
 from agentcl.memory.opened import Opened
 from agentcl.store.checks import (
     ReadScope,
@@ -40,22 +40,22 @@ from agentcl.text.tokens import TokenCounter
 if TYPE_CHECKING:
     from agentcl.compression.base import Codec
     from agentcl.files import ReadLimits
-    from agentcl.memory.adapters import Adapters
-    from agentcl.memory.aliases import Aliases
-    from agentcl.memory.compressed import Compressed
-    from agentcl.memory.context import Context, ContextForm
-    from agentcl.memory.conversations import Conversations
-    from agentcl.memory.episode import EpisodeOptions, EpisodeRecorder
-    from agentcl.memory.episodes import Episodes
-    from agentcl.memory.facts import Facts
+    from agentcl.memory.adapters.room import Adapters
+    from agentcl.memory.compressed.room import Compressed
+    from agentcl.memory.context.context import Context, ContextForm
+    from agentcl.memory.conversations.remembering import Remembered
+    from agentcl.memory.conversations.room import Conversations
+    from agentcl.memory.documents.syncing import Synced
+    from agentcl.memory.episodes.recording import EpisodeOptions, EpisodeRecorder
+    from agentcl.memory.episodes.room import Episodes
+    from agentcl.memory.facts.aliases import Aliases
+    from agentcl.memory.facts.graph import Graph
+    from agentcl.memory.facts.room import Facts
     from agentcl.memory.forgetting import Receipt
-    from agentcl.memory.graph import Graph
-    from agentcl.memory.jobs import Jobs
-    from agentcl.memory.lessons import Lessons
-    from agentcl.memory.remembering import Remembered
-    from agentcl.memory.statements import Statements
-    from agentcl.memory.storage import Storage
-    from agentcl.memory.syncing import Synced
+    from agentcl.memory.lessons.room import Lessons
+    from agentcl.memory.statements.room import Statements
+    from agentcl.memory.upkeep.jobs import Jobs
+    from agentcl.memory.upkeep.storage import Storage
     from agentcl.retrieval.encoders import Encoder
     from agentcl.retrieval.filters import Filters
     from agentcl.retrieval.graph.search import Recognise
@@ -221,77 +221,77 @@ class Memory:
     @cached_property
     def facts(self) -> Facts:
         """What passages state: given, imported, or read by a language model."""
-        from agentcl.memory.facts import Facts
+        from agentcl.memory.facts.room import Facts
 
         return Facts(self._opened, self._bound)
 
     @cached_property
     def graph(self) -> Graph:
         """The graph of what passages name and state, to be looked at."""
-        from agentcl.memory.graph import Graph
+        from agentcl.memory.facts.graph import Graph
 
         return Graph(self._opened, self._bound)
 
     @cached_property
     def aliases(self) -> Aliases:
         """Names that are one thing's, for the graph and for who asks by one of them."""
-        from agentcl.memory.aliases import Aliases
+        from agentcl.memory.facts.aliases import Aliases
 
         return Aliases(self._opened, self._bound)
 
     @cached_property
     def episodes(self) -> Episodes:
         """What agents went through."""
-        from agentcl.memory.episodes import Episodes
+        from agentcl.memory.episodes.room import Episodes
 
         return Episodes(self._opened, self._beliefs, self._bound)
 
     @cached_property
     def lessons(self) -> Lessons:
         """What was learned, and what is believed of it."""
-        from agentcl.memory.lessons import Lessons
+        from agentcl.memory.lessons.room import Lessons
 
         return Lessons(self._opened, self._beliefs, self._bound)
 
     @cached_property
     def statements(self) -> Statements:
         """What is said to hold, what held before, and the turns behind it."""
-        from agentcl.memory.statements import Statements
+        from agentcl.memory.statements.room import Statements
 
         return Statements(self._opened, self._bound)
 
     @cached_property
     def store(self) -> Storage:
         """The memory as a whole: count, check, export, import, copy, embed anew."""
-        from agentcl.memory.storage import Storage
+        from agentcl.memory.upkeep.storage import Storage
 
         return Storage(self._opened, self._bound)
 
     @cached_property
     def jobs(self) -> Jobs:
         """Long work: what was asked for, how far it is, and running it."""
-        from agentcl.memory.jobs import Jobs
+        from agentcl.memory.upkeep.jobs import Jobs
 
         return Jobs(self._opened, self._bound)
 
     @cached_property
     def compressed(self) -> Compressed:
         """Passages as soft tokens that a base model reads in place of their text."""
-        from agentcl.memory.compressed import Compressed
+        from agentcl.memory.compressed.room import Compressed
 
         return Compressed(self._opened, self._bound)
 
     @cached_property
     def adapters(self) -> Adapters:
         """What was trained on memory, and who answers."""
-        from agentcl.memory.adapters import Adapters
+        from agentcl.memory.adapters.room import Adapters
 
         return Adapters(self._opened, self._beliefs, self._bound)
 
     @cached_property
     def conversations(self) -> Conversations:
         """What was said, session by session, turn by turn."""
-        from agentcl.memory.conversations import Conversations
+        from agentcl.memory.conversations.room import Conversations
 
         return Conversations(self._opened, self._bound)
 
@@ -447,7 +447,7 @@ class Memory:
             InvalidInput: if a message cannot be kept exactly, naming its number; nothing was stored.
             StoreUnavailable: (or a subclass, as EncoderUnavailable) if it could not be stored; parts before stay.
         """
-        from agentcl.memory import remembering
+        from agentcl.memory.conversations import remembering
 
         return remembering.remember(
             self._opened,
@@ -577,7 +577,7 @@ class Memory:
             LoadError: if a `.gitignore` cannot be read.
         """
         from agentcl.files import ReadLimits
-        from agentcl.memory import syncing
+        from agentcl.memory.documents import syncing
 
         owner = self._bound.owner(scope)
         return syncing.sync(
@@ -729,10 +729,10 @@ class Memory:
             InvalidInput: if a message cannot be read, or a number is none.
             EncoderMismatch: if the folder's vectors are another encoder's.
         """
-        from agentcl.memory.context import context
+        from agentcl.memory.context.context import context
 
         if form == "soft":
-            from agentcl.memory.soft import soft_context
+            from agentcl.memory.context.soft import soft_context
 
             return soft_context(
                 self._opened,
@@ -770,7 +770,7 @@ class Memory:
             count_tokens: the model's own counter; default: an estimate that errs on the high side.
             scope: `tenant`, `user`, `agent`, `session`; see the class.
         """
-        from agentcl.memory.context import profile
+        from agentcl.memory.context.context import profile
 
         return profile(
             self._opened,

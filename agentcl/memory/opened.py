@@ -19,13 +19,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn, TypeVar
 
 from agentcl.errors import EncoderMismatch, EraseIncomplete, StoreBusy, StoreUnavailable
-from agentcl.memory.aligning import Transcripts
-from agentcl.memory.choosing import AdapterChooser
-from agentcl.memory.documents import encode
+from agentcl.memory.adapters.choosing import AdapterChooser
+from agentcl.memory.adapters.routing import AdapterRoutes
+from agentcl.memory.context.showing import Contexts
+from agentcl.memory.conversations.aligning import Transcripts
+from agentcl.memory.documents.writing import encode
 from agentcl.memory.paging import Listings
-from agentcl.memory.routing import AdapterRoutes
 from agentcl.memory.settings import Setting, resolve
-from agentcl.memory.showing import Contexts
 from agentcl.memory.trusted import confirm, confirmed_encoder
 from agentcl.retrieval.encoders.base import GivenVectors
 from agentcl.retrieval.encoders.naming import (

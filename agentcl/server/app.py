@@ -8,7 +8,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Final
 
 from agentcl.errors import AgentclError, needs
-from agentcl.memory.following import Following
+from agentcl.memory.upkeep.following import Following
 from agentcl.server import chat, documents, editors, health, page, verbs
 from agentcl.server.guards import Guards
 from agentcl.server.keys import Keys

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from agentcl import errors
 from agentcl.errors import AgentclError, InvalidInput
-from agentcl.memory.remembering import Remembered
+from agentcl.memory.conversations.remembering import Remembered
 from agentcl.server.access import Access
 from agentcl.server.problems import Refused
 from agentcl.store.base import Store

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated
 
 from agentcl.errors import needs
-from agentcl.memory.underway import Underway
-from agentcl.memory.warming import WarmUp
+from agentcl.memory.episodes.underway import Underway
+from agentcl.memory.upkeep.warming import WarmUp
 from agentcl.server.access import Access
 from agentcl.server.keys import Keys, Right
 from agentcl.server.metering import Meters

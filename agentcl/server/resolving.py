@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from agentcl.errors import InvalidInput, NotFound
-from agentcl.memory.codecs import shipped_codec
-from agentcl.memory.revoking import CONSOLIDATE
+from agentcl.memory.adapters.revoking import CONSOLIDATE
+from agentcl.memory.compressed.codecs import shipped_codec
 from agentcl.models.reference.shipped import REFERENCE_NAME
 from agentcl.retrieval.encoders.naming import is_own
 from agentcl.retrieval.graph.names import NameExtractor

@@ -15,21 +15,21 @@ from types import UnionType
 from typing import Any, Final, Literal, Union, get_args, get_origin
 
 from agentcl.compression.base import Codec
-from agentcl.memory.adapters import Adapters
-from agentcl.memory.aliases import Aliases
+from agentcl.memory.adapters.room import Adapters
 from agentcl.memory.changing import Unchanged
-from agentcl.memory.compressed import Compressed
-from agentcl.memory.conversations import Conversations
-from agentcl.memory.episode import EpisodeRecorder
-from agentcl.memory.episode_recall import EpisodeRecall
-from agentcl.memory.episodes import Episodes
-from agentcl.memory.facts import Facts
-from agentcl.memory.graph import Graph
-from agentcl.memory.jobs import Jobs
-from agentcl.memory.lessons import Lessons
+from agentcl.memory.compressed.room import Compressed
+from agentcl.memory.conversations.room import Conversations
+from agentcl.memory.episodes.recall import EpisodeRecall
+from agentcl.memory.episodes.recording import EpisodeRecorder
+from agentcl.memory.episodes.room import Episodes
+from agentcl.memory.facts.aliases import Aliases
+from agentcl.memory.facts.graph import Graph
+from agentcl.memory.facts.room import Facts
+from agentcl.memory.lessons.room import Lessons
 from agentcl.memory.memory import Memory
-from agentcl.memory.statements import Statements
-from agentcl.memory.storage import Storage
+from agentcl.memory.statements.room import Statements
+from agentcl.memory.upkeep.jobs import Jobs
+from agentcl.memory.upkeep.storage import Storage
 from agentcl.models.base import ChatModel
 from agentcl.retrieval.encoders.base import Encoder
 from agentcl.retrieval.graph.names import Extractor

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from agentcl import InvalidInput, Memory, NotFound, StoreCorrupt, VersionConflict
 from agentcl.consolidation.registry import judged, next_name, register
-from agentcl.memory.adapter_files import hashes_of
+from agentcl.memory.adapters.files import hashes_of
 from agentcl.store import Adapter, Record, Scope
 
 

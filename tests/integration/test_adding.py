@@ -12,7 +12,7 @@ import pytest
 
 from agentcl import Draft, Memory
 from agentcl.errors import InvalidInput
-from agentcl.memory.pacing import batches
+from agentcl.memory.documents.pacing import batches
 from agentcl.retrieval.encoders import Encoder, HashingEncoder
 from agentcl.retrieval.encoders.base import Role
 from agentcl.store.noting import noting

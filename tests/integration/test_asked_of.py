@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from agentcl import Memory
-from agentcl.memory.asked_of import subject_asked, tells_of_others
+from agentcl.memory.context.asked_of import subject_asked, tells_of_others
 from agentcl.statements import RuleDigester
 from agentcl.statements.hearing import only_supposes
 

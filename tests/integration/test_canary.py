@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from agentcl import Memory
-from agentcl.memory.routing import coin_of
+from agentcl.memory.adapters.routing import coin_of
 from agentcl.store import Adapter, AdapterCoin, Scope
 from tests.integration.test_adapters import said, train
 

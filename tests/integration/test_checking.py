@@ -12,7 +12,7 @@ from agentcl.cli.main import main
 from agentcl.errors import InvalidInput, ModelUnavailable
 from agentcl.guidance.decision import threshold
 from agentcl.memory import ModelChecker
-from agentcl.memory.checking import INSTRUCTIONS, weighed
+from agentcl.memory.lessons.checking import INSTRUCTIONS, weighed
 from agentcl.models import GREEDY, Message, Reply, Sampling, ScriptedModel, TokenLogprob
 from agentcl.models.base import Schema
 from agentcl.store import Episode, Usage

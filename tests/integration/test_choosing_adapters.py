@@ -11,8 +11,8 @@ from agentcl.consolidation import TrainingRow
 from agentcl.consolidation.building import rows_text
 from agentcl.consolidation.choosing_rows import write_choosing
 from agentcl.consolidation.registry import judged, next_name, register
-from agentcl.memory.adapter_files import hashes_of
-from agentcl.memory.choosing import VECTORS, learned_vectors
+from agentcl.memory.adapters.choosing import VECTORS, learned_vectors
+from agentcl.memory.adapters.files import hashes_of
 from agentcl.retrieval import HashingEncoder
 from agentcl.store import Adapter, Scope
 from tests.integration.server.proxy.test_adapters import BASE, Serving, ask

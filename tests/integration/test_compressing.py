@@ -9,7 +9,7 @@ import pytest
 from agentcl import Memory, NotEquipped, NotFound, StoreBusy, StoreUnavailable, TransferError
 from agentcl.compression.base import Vectors
 from agentcl.errors import InvalidInput
-from agentcl.memory.compressing import place_of
+from agentcl.memory.compressed.compressing import place_of
 from agentcl.store.records import Compression
 from tests.forging import of_kind, read, signed, write
 from tests.hashed_codec import HashedCodec
@@ -157,7 +157,7 @@ def test_a_crash_between_shard_and_row_leaves_nothing_that_counts(
 ) -> None:
     memory.add_many(TEXTS)
     codec = HashedCodec()
-    from agentcl.memory import compressing
+    from agentcl.memory.compressed import compressing
 
     def crash(*given: object) -> None:
         raise Killed
@@ -219,7 +219,7 @@ def test_forgetting_a_document_clears_its_soft_tokens_to_the_byte(memory: Memory
 def test_forgetting_clears_what_a_crash_left_without_a_row(
     memory: Memory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from agentcl.memory import compressing
+    from agentcl.memory.compressed import compressing
 
     document = memory.add(TEXTS[0])
 

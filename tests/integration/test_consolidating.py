@@ -26,7 +26,7 @@ from agentcl.consolidation.building import load
 from agentcl.consolidation.registry import next_name, register
 from agentcl.errors import AgentclError, NotEquipped, ProcessFailed
 from agentcl.jobs import Job
-from agentcl.memory.revoking import ancestors
+from agentcl.memory.adapters.revoking import ancestors
 from agentcl.store import Adapter, Scope, Statement
 
 pytest.importorskip("peft")

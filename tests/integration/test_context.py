@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agentcl import InvalidInput, Memory
-from agentcl.memory.showing import Session, Shown
+from agentcl.memory.context.showing import Session, Shown
 from agentcl.store import Statement
 from agentcl.store.records import to_micros
 from agentcl.text.tokens import estimate_tokens

@@ -12,8 +12,8 @@ from click.testing import CliRunner
 from agentcl import Memory
 from agentcl.cli.main import main
 from agentcl.errors import InvalidInput, StoreCorrupt
-from agentcl.memory.carrying import BankCopy
-from agentcl.memory.compressing import place_of as place_of_row
+from agentcl.memory.compressed.carrying import BankCopy
+from agentcl.memory.compressed.compressing import place_of as place_of_row
 from agentcl.store.backends import Place, copy_store, open_store, place_of
 from agentcl.store.base import Store
 from agentcl.store.sql.mirroring import Mirroring

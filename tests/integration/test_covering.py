@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from agentcl import Memory
-from agentcl.memory.covering import asks_what_is_so
+from agentcl.memory.context.covering import asks_what_is_so
 from agentcl.retrieval.encoders import Role
 from agentcl.text.terms import terms
 

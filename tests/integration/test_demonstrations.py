@@ -11,8 +11,8 @@ import pytest
 from agentcl import Memory
 from agentcl.errors import InvalidInput
 from agentcl.lessons import Lesson, Stretch
-from agentcl.memory.episode import EpisodeRecorder
-from agentcl.memory.episode_recall import EpisodeRecall
+from agentcl.memory.episodes.recall import EpisodeRecall
+from agentcl.memory.episodes.recording import EpisodeRecorder
 from agentcl.store.episodes import Episode
 
 PLACE: dict[str, Any] = {"application": "desk", "family": "pumps", "world": "north"}

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from agentcl import Memory
-from agentcl.memory.doctor import Report
-from agentcl.memory.storage import sizes_in
+from agentcl.memory.upkeep.doctor import Report
+from agentcl.memory.upkeep.storage import sizes_in
 from agentcl.store.sqlite.store import FILE
 
 

@@ -9,7 +9,7 @@ import pytest
 from agentcl import Memory
 from agentcl.errors import InvalidInput, NotFound
 from agentcl.lessons import Lesson
-from agentcl.memory.episode_search import Filter
+from agentcl.memory.episodes.search import Filter
 from agentcl.store.episodes import Episode
 
 

@@ -18,7 +18,7 @@ from agentcl import (
     RequestRefused,
     StoreBusy,
 )
-from agentcl.memory.extraction import ModelExtractor, Recognition
+from agentcl.memory.facts.extraction import ModelExtractor, Recognition
 from agentcl.models import Message, ScriptedModel
 from agentcl.retrieval.modes import PUBLISHED
 from agentcl.store import ReadScope
@@ -291,7 +291,7 @@ def test_only_one_run_at_a_time_works_on_a_memory(memory: Memory) -> None:
 KILLED = """
 import os, sys
 from agentcl import Memory
-from agentcl.memory.extraction import ModelExtractor
+from agentcl.memory.facts.extraction import ModelExtractor
 from agentcl.models import ScriptedModel
 calls = open(sys.argv[2], "a", buffering=1)
 count = 0

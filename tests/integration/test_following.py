@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from agentcl import Memory
-from agentcl.memory.following import Following
+from agentcl.memory.upkeep.following import Following
 
 
 def wait_for(holds: Callable[[], bool]) -> None:

@@ -11,7 +11,7 @@ import pytest
 from agentcl import Lesson, Memory
 from agentcl.errors import EncoderUnavailable, InvalidInput, NotFound
 from agentcl.guidance.belief import LifeStage
-from agentcl.memory import matching
+from agentcl.memory.lessons import matching
 from agentcl.retrieval.conditions import condition_reader, is_installed
 from agentcl.store import pack
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from agentcl import Memory
-from agentcl.memory.matching import Matches
+from agentcl.memory.lessons.matching import Matches
 
 STUCK = "When a queue is stuck behind one job, drain it."
 FIRST = "Ines: the queue Tavon is red on the board.\nPavel: looking. The trainee starts on Monday."

@@ -23,8 +23,9 @@ from agentcl.agents.transcript import Transcript
 from agentcl.envs.acting import Situation
 from agentcl.guidance.selection import Choice
 from agentcl.lessons import Lesson, Stretch
-from agentcl.memory import checking, extraction
-from agentcl.memory.episode_recall import EpisodeRecall
+from agentcl.memory.episodes.recall import EpisodeRecall
+from agentcl.memory.facts import extraction
+from agentcl.memory.lessons import checking
 from agentcl.models import structured
 from agentcl.retrieval.recall import LinkedFact
 from agentcl.statements import model_digester, model_summariser, sentence_digester
@@ -158,9 +159,11 @@ BUILDERS: Final[dict[str, Builder]] = {
     ),
     "agentcl.agents.probes.ask_record": probes.ask_record,
     "agentcl.agents.probes.ask_call": probes.ask_call,
-    "agentcl.memory.checking.ask_condition": lambda text: checking.ask_condition(text, text),
-    "agentcl.memory.extraction.ask_facts": extraction.ask_facts,
-    "agentcl.memory.extraction.ask_helpful": lambda text: extraction.ask_helpful(
+    "agentcl.memory.lessons.checking.ask_condition": lambda text: checking.ask_condition(
+        text, text
+    ),
+    "agentcl.memory.facts.extraction.ask_facts": extraction.ask_facts,
+    "agentcl.memory.facts.extraction.ask_helpful": lambda text: extraction.ask_helpful(
         text, [replace(FACT, subject=text, predicate=text, object=text), FACT]
     ),
     "agentcl.statements.model_summariser.ask_summary": lambda text: model_summariser.ask_summary(
@@ -282,7 +285,9 @@ def test_every_message_to_a_model_holds_a_prompt_or_words_of_our_own() -> None:
     asking = {"agentcl.models.base", "agentcl.models.structured", "agentcl.models.calling"}
     # Where the words are those of who talks: in a chat, and of who asks a model as a server.
     handing_on = {"agentcl.cli.chat", "agentcl.server.endpoint"}
-    handing_on |= {"agentcl.memory.weaving"}  # what a caller said, with soft tokens before it
+    handing_on |= {
+        "agentcl.memory.context.weaving"
+    }  # what a caller said, with soft tokens before it
     assert saying == asking | handing_on
 
 

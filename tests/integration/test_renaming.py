@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 from agentcl import Memory
 from agentcl.cli.main import main
 from agentcl.files import load
-from agentcl.memory.renaming import Renamed
+from agentcl.memory.documents.renaming import Renamed
 from agentcl.store import Document, Scope
 
 Run = Callable[..., Result]
@@ -174,7 +174,7 @@ def test_within_a_folder_that_is_followed_every_file_is_near(
     memory: Memory, notes: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Also where the folder lies right below the root."""
-    monkeypatch.setattr("agentcl.memory.renaming._LEAST_PARTS", 99)
+    monkeypatch.setattr("agentcl.memory.documents.renaming._LEAST_PARTS", 99)
     memory.sync(notes)
     before = names(memory)
     (notes / "other").mkdir()

@@ -18,7 +18,7 @@ from agentcl import InvalidInput, Memory, ModelChanged, NotFound, StoreCorrupt, 
 from agentcl.consolidation import AdapterResolver
 from agentcl.consolidation.base import fingerprint_of
 from agentcl.consolidation.registry import judged, next_name, register
-from agentcl.memory.adapter_files import hashes_of
+from agentcl.memory.adapters.files import hashes_of
 from agentcl.store import Adapter, Scope
 from tests.integration.test_adapters import said
 

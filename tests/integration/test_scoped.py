@@ -21,7 +21,7 @@ from agentcl import (
     NotFound,
     TransferError,
 )
-from agentcl.memory.extraction import ModelExtractor
+from agentcl.memory.facts.extraction import ModelExtractor
 from agentcl.models import ScriptedModel
 from agentcl.statements import RuleDigester
 from tests.hashed_codec import HashedCodec

@@ -24,8 +24,8 @@ from agentcl.consolidation.base import fingerprint_of, load_tokenizer
 from agentcl.consolidation.building import load, old_rows, save
 from agentcl.consolidation.registry import judged, next_name, register
 from agentcl.consolidation.served_gate import measure_served
-from agentcl.memory.adapter_files import hashes_of
-from agentcl.memory.choosing import learned_vectors
+from agentcl.memory.adapters.choosing import learned_vectors
+from agentcl.memory.adapters.files import hashes_of
 from agentcl.store import Adapter, Scope
 from tests.integration.test_choosing_adapters import Meaning
 from tests.integration.test_consolidating import TINY, hold, wish

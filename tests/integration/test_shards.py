@@ -21,7 +21,7 @@ from agentcl.consolidation import (
 from agentcl.consolidation.building import save, shards_of
 from agentcl.consolidation.registry import judged, next_name, register
 from agentcl.consolidation.sharding import key_of, reuse_shards
-from agentcl.memory.adapter_files import hashes_of
+from agentcl.memory.adapters.files import hashes_of
 from agentcl.store import Adapter, Scope, Statement
 from agentcl.store.adapters import shard_of
 from tests.integration.test_consolidating import TINY, asked, consolidated, hold, wish

@@ -14,8 +14,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from agentcl import InvalidInput, Memory, Message, MissingExtra
-from agentcl.memory.context import Context
-from agentcl.memory.weaving import Soft
+from agentcl.memory.context.context import Context
+from agentcl.memory.context.weaving import Soft
 from tests.hashed_codec import HashedCodec
 
 ORVEX = "Marin Holt keeps the lighthouse of Orvex and paints its green door each spring, as her aunt did before her."

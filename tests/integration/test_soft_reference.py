@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from agentcl import Memory, Message
 from agentcl.cli.main import main
 from agentcl.compression import Codec, open_codec
-from agentcl.memory.codecs import shipped_codec
+from agentcl.memory.compressed.codecs import shipped_codec
 from agentcl.models import LocalChat, open_reference
 from agentcl.models.reference.chat import ReferenceChat
 from agentcl.models.reference.shipped import reference_folder

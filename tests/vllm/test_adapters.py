@@ -23,7 +23,7 @@ from agentcl.consolidation.registry import judged, next_name, register
 from agentcl.consolidation.smoke import write_smoke
 from agentcl.consolidation.training import train
 from agentcl.errors import ModelChanged
-from agentcl.memory.adapter_files import hashes_of
+from agentcl.memory.adapters.files import hashes_of
 from agentcl.models.vllm import SMALL_ARGUMENTS, SMALL_ENVIRONMENT, VllmServer
 from agentcl.store import Adapter, Scope
 from tests.upstreams import proxied

@@ -4,7 +4,7 @@
 
 The domains are named as for `decide`, and each is judged by trees that were fitted to the others. Printed is F1 over all texts and
 lessons if a checker that is right so often decided alone, for several bands of what counts as doubtful. With a model, some doubtful
-pairs are asked about, as `agentcl.memory.checking` does it, and its word is weighed with the trees.
+pairs are asked about, as `agentcl.memory.lessons.checking` does it, and its word is weighed with the trees.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
 from agentcl.guidance.decision import threshold
-from agentcl.memory.checking import ModelChecker
-from agentcl.memory.matching import DOUBTFUL
+from agentcl.memory.lessons.checking import ModelChecker
+from agentcl.memory.lessons.matching import DOUBTFUL
 from agentcl.models import OpenAIChat
 from training.matching.decide import Fitted, Reading, rows_of
 from training.matching.situations import FOLDER, load

@@ -22,7 +22,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 
 from agentcl.guidance.decision import FILE
 from agentcl.guidance.features import NAMES, Seen, When, features, sentences
-from agentcl.memory.matching import CANDIDATES, MOST_READ
+from agentcl.memory.lessons.matching import CANDIDATES, MOST_READ
 from agentcl.retrieval.conditions import MEETING, WEIGHTS, ConditionReader, Pair, ReadAlone
 from training.matching.situations import FOLDER, Situations, domains, load
 
@@ -120,7 +120,7 @@ def rows_of(reading: Reading, found: Situations) -> list[Rows]:
 
 
 def _nearest(cosines: NDArray[np.float32], near: NDArray[np.float32]) -> NDArray[np.int64]:
-    """Return the places of what is read, as `agentcl.memory.matching` finds it."""
+    """Return the places of what is read, as `agentcl.memory.lessons.matching` finds it."""
     some = np.argsort(-cosines.max(1))[:CANDIDATES]
     return some[np.argsort(-(cosines[some].max(1) + near[some].max(1)))[:MOST_READ]]
 

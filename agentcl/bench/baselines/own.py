@@ -9,7 +9,7 @@ from typing import Literal
 
 from agentcl.bench.baselines.base import Item
 from agentcl.bench.baselines.items import ItemsById
-from agentcl.memory.documents import Draft
+from agentcl.memory.documents.writing import Draft
 from agentcl.memory.memory import Memory
 from agentcl.retrieval.encoders import Encoder
 from agentcl.retrieval.modes import Mode

@@ -14,9 +14,9 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from agentcl.errors import InvalidInput, NotFound
-from agentcl.memory.context import Context
-from agentcl.memory.messages import Messages, Said
-from agentcl.memory.weaving import places_of
+from agentcl.memory.context.context import Context
+from agentcl.memory.context.weaving import places_of
+from agentcl.memory.conversations.messages import Messages, Said
 from agentcl.server.access import Access
 from agentcl.server.proxy.exchanges import Exchange
 from agentcl.store.checks import check_score
@@ -27,7 +27,7 @@ from agentcl.text.tokens import estimate_tokens
 from agentcl.text.visible import shortened
 
 if TYPE_CHECKING:
-    from agentcl.memory.episode import EpisodeRecorder
+    from agentcl.memory.episodes.recording import EpisodeRecorder
     from agentcl.memory.memory import Memory
 
 _HEAD: Final = "Guidance:\n"

@@ -13,8 +13,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from agentcl.errors import AgentclError, NotFound
-from agentcl.memory.showing import Shown
-from agentcl.memory.weaving import Soft
+from agentcl.memory.context.showing import Shown
+from agentcl.memory.context.weaving import Soft
 from agentcl.retrieval.recall import ScorePart
 from agentcl.server.access import Access
 from agentcl.store.checks import WriteScope

@@ -19,7 +19,7 @@ from hashlib import blake2b
 from typing import Any, Final, Literal, cast, get_args
 
 from agentcl.errors import InvalidInput
-from agentcl.memory.messages import Said
+from agentcl.memory.conversations.messages import Said
 from agentcl.server.access import FIELDS, HEADERS, MODE, SOFT, Access, refuse_unclear
 from agentcl.server.proxy.editing import Body
 

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final, Protocol
 
-from agentcl.memory.context import Context
-from agentcl.memory.messages import read_messages
+from agentcl.memory.context.context import Context
+from agentcl.memory.conversations.messages import read_messages
 from agentcl.server.proxy.editing import (
     Body,
     Written,

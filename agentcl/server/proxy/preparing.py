@@ -14,10 +14,10 @@ from typing import Any, Final
 
 from agentcl.compression.base import Codec
 from agentcl.errors import AgentclError, InvalidInput, StoreBusy
-from agentcl.memory.context import Context
-from agentcl.memory.messages import Said, read_messages
-from agentcl.memory.routing import AdapterRoute, all_adapters
-from agentcl.memory.weaving import Soft
+from agentcl.memory.adapters.routing import AdapterRoute, all_adapters
+from agentcl.memory.context.context import Context
+from agentcl.memory.context.weaving import Soft
+from agentcl.memory.conversations.messages import Said, read_messages
 from agentcl.server.access import Access, is_ours
 from agentcl.server.parts import Parts
 from agentcl.server.problems import Refused

@@ -8,8 +8,8 @@ from typing import Final
 
 from agentcl.compression.base import Codec
 from agentcl.errors import MissingExtra
-from agentcl.memory.context import Context
-from agentcl.memory.weaving import Soft
+from agentcl.memory.context.context import Context
+from agentcl.memory.context.weaving import Soft
 from agentcl.server.proxy.editing import Body
 from agentcl.server.settings import SoftServing
 

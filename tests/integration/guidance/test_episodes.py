@@ -15,7 +15,7 @@ from agentcl import AsyncMemory, Memory
 from agentcl.errors import InvalidInput, NotFound
 from agentcl.guidance.state import KINDS, GuidanceState
 from agentcl.lessons import Lesson
-from agentcl.memory.episode import EpisodeRecorder
+from agentcl.memory.episodes.recording import EpisodeRecorder
 from agentcl.models import Usage
 from agentcl.store.episodes import Episode
 

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from agentcl import EncoderUnavailable, Memory
-from agentcl.memory.warming import READY, WarmUp
+from agentcl.memory.upkeep.warming import READY, WarmUp
 from agentcl.retrieval.encoders import HashingEncoder, Role
 from tests.served import served
 from tests.upstreams import Upstream, completion, proxied

@@ -15,7 +15,7 @@ from agentcl.bench.learners import LessonWriter
 from agentcl.envs.acting import Situation
 from agentcl.errors import MissingExtra, ModelUnavailable
 from agentcl.lessons import Lesson
-from agentcl.memory.extraction import ModelExtractor
+from agentcl.memory.facts.extraction import ModelExtractor
 from agentcl.models.base import Message
 from agentcl.models.scripted import ScriptedModel
 from agentcl.models.structured import ask_object

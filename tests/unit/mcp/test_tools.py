@@ -166,7 +166,7 @@ def test_stored_text_stays_data(tools: Tools) -> None:
 def test_who_begins_too_many_tasks_loses_his_own_oldest(
     memory: Memory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("agentcl.memory.underway._MOST", 3)
+    monkeypatch.setattr("agentcl.memory.episodes.underway._MOST", 3)
     asking = memory
     tools = Tools(lambda act: asking)
     asking = memory.scoped(user="ada")

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from agentcl.memory.aligning import Heard, Script, align, place
+from agentcl.memory.conversations.aligning import Heard, Script, align, place
 
 
 def places(words: str, times: Sequence[int] | None = None) -> list[Heard | None]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from agentcl import Lesson, Memory
 from agentcl.guidance.belief import LessonState
-from agentcl.memory.candidates import Candidates, by_condition
+from agentcl.memory.lessons.candidates import Candidates, by_condition
 from agentcl.retrieval import HashingEncoder
 from agentcl.store import WriteScope
 

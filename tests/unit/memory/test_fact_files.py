@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from agentcl import TransferError
-from agentcl.memory.fact_files import OpenieDocument, Places, read
+from agentcl.memory.facts.files import OpenieDocument, Places, read
 from agentcl.retrieval.graph.names import Extracted, Triple
 from agentcl.store.records import Passage
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from agentcl import InvalidInput
-from agentcl.memory.messages import Said, read_messages
+from agentcl.memory.conversations.messages import Said, read_messages
 
 NAIVE = datetime.fromisoformat("2026-03-29T10:00:00")
 PICTURE = base64.b64encode(bytes(3_000)).decode()

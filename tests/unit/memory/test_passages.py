@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agentcl.errors import InvalidInput
-from agentcl.memory.passages import split, split_pages
+from agentcl.memory.documents.passages import split, split_pages
 
 FAMILY = "\U0001f468\u200d\U0001f469\u200d\U0001f467"  # an emoji of five code points
 CLUSTERS = [

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
-from agentcl.memory.standing import StandingStatements
+from agentcl.memory.statements.standing import StandingStatements
 from agentcl.store import Statement
 from agentcl.store.records import Scope
 

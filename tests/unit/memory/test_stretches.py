@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agentcl.memory.stretches import cut
+from agentcl.memory.episodes.stretches import cut
 from agentcl.store.episodes import Step
 
 NOTHING, WORSE = "nothing changes", "it gets worse"

@@ -15,7 +15,7 @@ from agentcl.agents.teacher import Teacher
 from agentcl.agents.transcript import Transcript
 from agentcl.envs.acting import Situation
 from agentcl.errors import ModelUnavailable, StoreUnavailable
-from agentcl.memory.extraction import INSTRUCTIONS, ModelExtractor
+from agentcl.memory.facts.extraction import INSTRUCTIONS, ModelExtractor
 from agentcl.models.base import GREEDY, Message, Reply, Sampling, Schema
 from agentcl.models.scripted import ScriptedModel
 from agentcl.models.tuned import UNTUNED, WAYS, Asking, asking_of, forget_asking, remember_asking

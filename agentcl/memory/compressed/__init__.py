@@ -1,0 +1,1 @@
+"""Passages as soft tokens of a base model: made, kept, and taken along."""

@@ -1,0 +1,1 @@
+"""Documents: cut into passages, written, and kept up with a folder of files."""

@@ -1,0 +1,1 @@
+"""Statements: read out of conversations, settled, found, summarised and put in order."""
