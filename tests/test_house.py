@@ -7,7 +7,7 @@ import ast
 import re
 import shutil
 import subprocess
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
@@ -44,6 +44,26 @@ ARROWS: Final[Mapping[str, str]] = {
     "cli": "agents bench consolidation envs errors files guidance jobs lessons mcp memory models process retrieval server statements store text compression",
     "testing": "agents envs errors files guidance jobs lessons memory models process retrieval statements store text compression",
 }
+
+# The same for the folders of a large room. What stands beside the folders may import any, and they it.
+FOLDERS: Final[Mapping[str, Mapping[str, str]]] = {
+    "guidance": {"meaning": "", "evidence": "meaning", "progress": "evidence meaning"},
+    "statements": {"dates": "", "english": "dates", "digesters": "dates english"},
+    "memory": {
+        "documents": "",
+        "lessons": "",
+        "statements": "",
+        "conversations": "documents statements",
+        "facts": "documents",
+        "compressed": "documents",
+        "adapters": "lessons",
+        "episodes": "adapters lessons",
+        "context": "compressed conversations statements",
+        "upkeep": "adapters compressed documents facts lessons statements",
+    },
+    "consolidation": {"rows": "", "methods": "rows"},
+}
+MOST_MODULES: Final = 30  # of one folder: who looks for something reads so many names
 
 
 @cache
@@ -116,11 +136,42 @@ def test_a_room_imports_only_what_lies_below_it() -> None:
     assert found == {}
 
 
-def test_the_table_of_rooms_has_no_circle_itself() -> None:
+def folder(module: str) -> tuple[str, str]:
+    """Return a module's room, and the folder of it that it stands in; empty for one beside the folders."""
+    room, *rest = module.split(".")[1:]
+    return room, rest[0] if rest and rest[0] in FOLDERS.get(room, ()) else ""
+
+
+def test_a_folder_of_a_room_imports_only_what_lies_below_it() -> None:
+    wrong: dict[str, set[str]] = defaultdict(set)
+    for module, reached in arrows():
+        (room, own), (other, its) = folder(module), folder(reached)
+        if room == other and own and its and its not in {own, *FOLDERS[room][own].split()}:
+            wrong[module].add(reached)
+    found = {module: " ".join(sorted(reached)) for module, reached in wrong.items()}
+    assert found == {}
+
+
+@pytest.mark.parametrize("table", [ARROWS, *FOLDERS.values()], ids=["rooms", *FOLDERS])
+def test_no_table_has_a_circle_itself(table: Mapping[str, str]) -> None:
     below: set[str] = set()
-    for name, allowed in ARROWS.items():
+    for name, allowed in table.items():
         assert set(allowed.split()) <= below, name
         below.add(name)
+
+
+def test_every_folder_is_in_a_table() -> None:
+    for name, table in FOLDERS.items():
+        folders = {path.parent.name for path in (PACKAGE / name).glob("*/__init__.py")}
+        assert folders == set(table)
+
+
+def test_a_folder_is_no_corridor() -> None:
+    modules = Counter(path.parent for path in PACKAGE.rglob("*.py") if path.stem != "__init__")
+    crowded = {
+        path.relative_to(PACKAGE).as_posix() for path in modules if modules[path] > MOST_MODULES
+    }
+    assert crowded == set()
 
 
 def test_every_room_is_in_the_table() -> None:

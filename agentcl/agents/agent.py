@@ -29,7 +29,7 @@ from agentcl.store.episodes import Episode, Share, cluster_of
 from agentcl.text.tokens import TokenCounter, estimate_tokens
 
 if TYPE_CHECKING:
-    from agentcl.guidance.lanes import Lane
+    from agentcl.guidance.progress.lanes import Lane
     from agentcl.memory.memory import Memory
 
 _SHOWN: Final = OutcomeTeacher()  # what the record shows by itself

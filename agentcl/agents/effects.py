@@ -8,7 +8,7 @@ from typing import Final
 
 from agentcl.envs.acting import History, any_may
 from agentcl.guidance.effects import effect_of
-from agentcl.guidance.same import content
+from agentcl.guidance.meaning.same import content
 
 _FIRST: Final = re.compile(
     r"\b(?:first|before|until|unless|only after|requires?|required|needs?|needed|must|ha(?:ve|s) to|has not been"

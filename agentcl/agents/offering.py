@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from itertools import takewhile
 from typing import Final
 
-from agentcl.guidance.same import content
+from agentcl.guidance.meaning.same import content
 
 MOST_SHOWN: Final = 48  # actions that a prompt shows as they are
 MORE: Final = "..."  # stands for what follows in the actions of a kind

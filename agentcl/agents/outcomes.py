@@ -28,7 +28,7 @@ from agentcl.agents.teacher import Distilled, Edited, Editor
 from agentcl.agents.transcript import Transcript
 from agentcl.guidance.admission import names_of, refusal
 from agentcl.guidance.effects import Effect, effect_of, gains, losses
-from agentcl.guidance.same import content
+from agentcl.guidance.meaning.same import content
 from agentcl.lessons import Claim, Lesson, folded
 from agentcl.store.episodes import Level
 from agentcl.store.usage import Usage

@@ -15,7 +15,7 @@ from agentcl.agents.progress import LearningProgress, Option
 from agentcl.envs.base import Domain, Environment, Split, Task, world_of
 from agentcl.envs.streams.builders import pools_of
 from agentcl.errors import EnvironmentFailed, InvalidInput
-from agentcl.guidance.mastery import Skill
+from agentcl.guidance.progress.mastery import Skill
 from agentcl.memory.episodes.search import Filter
 from agentcl.store.checks import WriteScope, check_a, check_count
 from agentcl.store.episodes import Episode

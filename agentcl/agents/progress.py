@@ -17,7 +17,7 @@ from math import log2
 from typing import Final, NamedTuple
 
 from agentcl.envs.base import Task
-from agentcl.guidance.mastery import remaining
+from agentcl.guidance.progress.mastery import remaining
 from agentcl.store.episodes import Episode, cluster_of
 from agentcl.store.records import EPOCH
 

@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from agentcl.errors import InvalidInput
-from agentcl.guidance.lanes import LANES, Lane, LaneRecord
+from agentcl.guidance.progress.lanes import LANES, Lane, LaneRecord
 
 # Share of what is left to gain, before anything is known; and tokens as multiples of acting alone.
 _SHARES: Final[Mapping[Lane, float]] = {

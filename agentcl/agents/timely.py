@@ -16,7 +16,7 @@ from typing import Final
 from agentcl.agents.clauses import sentences
 from agentcl.agents.effects import changes, still_worth_trying
 from agentcl.envs.acting import History, any_may
-from agentcl.guidance.same import content, names
+from agentcl.guidance.meaning.same import content, names
 from agentcl.lessons import Lesson, read_sentence
 
 # "an order whose customer is new and that is late"

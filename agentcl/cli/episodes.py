@@ -19,7 +19,7 @@ from agentcl.text.visible import for_json
 
 # With the search of episodes comes the whole of `Memory`; `--help` must not wait for it.
 if TYPE_CHECKING:
-    from agentcl.guidance.mastery import Skill
+    from agentcl.guidance.progress.mastery import Skill
     from agentcl.memory.episodes.search import EpisodeHit
     from agentcl.memory.memory import Memory
     from agentcl.store.episodes import Episode
@@ -125,7 +125,7 @@ def export_(screen: Screen, memory: Memory, form: Any, out: Path, scope: dict[st
 
     Each line also says how the episode went, and which lessons were in its prompt, with their credit.
     """
-    from agentcl.consolidation.exporting import export_episodes
+    from agentcl.consolidation.rows.exporting import export_episodes
 
     lines = [
         for_json(json.dumps(row, ensure_ascii=False))

@@ -23,10 +23,10 @@ from agentcl.cli.options import (
 )
 from agentcl.cli.screen import Screen
 from agentcl.errors import InvalidInput
-from agentcl.guidance.belief import lesson_of
+from agentcl.guidance.evidence.belief import lesson_of
 from agentcl.guidance.overview import STAGES, StageDifference, Standing
 from agentcl.guidance.pamphlet import load
-from agentcl.guidance.shifts import Shift
+from agentcl.guidance.progress.shifts import Shift
 from agentcl.store.episodes import Level
 from agentcl.text.saving import is_stdout
 

@@ -142,7 +142,7 @@ def _add_doers(
 
 def _add_digester(jobs: Jobs, named: str, url: str | None) -> None:
     from agentcl.cli.statements import open_digester, open_learned
-    from agentcl.statements.rules import RuleDigester
+    from agentcl.statements.digesters.rules import RuleDigester
 
     kind, _, name = named.partition(":")
     if named == RuleDigester.name:

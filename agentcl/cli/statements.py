@@ -328,7 +328,7 @@ def open_summariser(name: str, url: str | None, *, needs_model: bool = True) -> 
 
 def open_learned() -> Digester:
     """Return who reads with the small trained model. Raises MissingExtra."""
-    from agentcl.statements.learned import LearnedDigester
+    from agentcl.statements.digesters.learned import LearnedDigester
 
     return LearnedDigester()
 
@@ -343,13 +343,13 @@ def open_digester(
 ) -> Digester:
     """Return who reads; by sentences a model is asked for these, turn by turn. Raises InvalidInput if it is not known where the model is served."""
     if name is None:
-        from agentcl.statements.rules import RuleDigester
+        from agentcl.statements.digesters.rules import RuleDigester
 
         return RuleDigester()
     from agentcl.cli.graph import open_model
     from agentcl.models.scripted import ScriptedModel
-    from agentcl.statements.model_digester import ModelDigester
-    from agentcl.statements.sentence_digester import SentenceDigester
+    from agentcl.statements.digesters.model import ModelDigester
+    from agentcl.statements.digesters.sentences import SentenceDigester
 
     model = open_model(name, url) if url or needs_model else ScriptedModel([], name=name)
     if ledger is not None:

@@ -6,22 +6,22 @@ from agentcl import _face
 
 if TYPE_CHECKING:
     from agentcl.consolidation.bounds import AdapterMeasures, GateBounds, judge
-    from agentcl.consolidation.building import Manifest, TrainingRow, rows_of
-    from agentcl.consolidation.exporting import export_episodes
     from agentcl.consolidation.general import GENERAL, Probe
     from agentcl.consolidation.job import Consolidate, ConsolidationWish, unfinished
-    from agentcl.consolidation.masks import HalfMask, MagnitudeGate
     from agentcl.consolidation.merging import merge_adapters
-    from agentcl.consolidation.methods import EWC, ExperienceReplay, L2ToStart, Method, Run
+    from agentcl.consolidation.methods.hooks import EWC, ExperienceReplay, L2ToStart, Method, Run
+    from agentcl.consolidation.methods.masks import HalfMask, MagnitudeGate
+    from agentcl.consolidation.methods.slow import Interpolation, Reptile, SlowCopy
+    from agentcl.consolidation.methods.stacks import IncrementalLora, OrthogonalLora
+    from agentcl.consolidation.methods.teachers import EarlierSelf, GeneralStates, SelectedLayers
     from agentcl.consolidation.recipes import Recipe
     from agentcl.consolidation.resolving import AdapterResolver
-    from agentcl.consolidation.selecting import ChoicePolicy, RecordChoice, Selection, select
+    from agentcl.consolidation.rows.building import Manifest, TrainingRow, rows_of
+    from agentcl.consolidation.rows.exporting import export_episodes
+    from agentcl.consolidation.rows.selecting import ChoicePolicy, RecordChoice, Selection, select
+    from agentcl.consolidation.rows.sequences import LearnedTask, load_task, task_names
     from agentcl.consolidation.selector import BARE, AdapterSelector
-    from agentcl.consolidation.sequences import LearnedTask, load_task, task_names
     from agentcl.consolidation.serving import AdapterServer, ServedAdapter
-    from agentcl.consolidation.slow import Interpolation, Reptile, SlowCopy
-    from agentcl.consolidation.stacks import IncrementalLora, OrthogonalLora
-    from agentcl.consolidation.teachers import EarlierSelf, GeneralStates, SelectedLayers
     from agentcl.memory.adapters.ridge import ExactRidge
 
 __all__ = [
@@ -36,21 +36,21 @@ __all__ = [
 if not TYPE_CHECKING:
     __getattr__, __dir__ = _face(__name__, {
         "bounds": "GateBounds AdapterMeasures judge",
-        "building": "Manifest TrainingRow rows_of",
-        "exporting": "export_episodes",
+        "rows.building": "Manifest TrainingRow rows_of",
+        "rows.exporting": "export_episodes",
         "general": "GENERAL Probe",
         "job": "Consolidate ConsolidationWish unfinished",
-        "masks": "HalfMask MagnitudeGate",
+        "methods.masks": "HalfMask MagnitudeGate",
         "merging": "merge_adapters",
-        "methods": "EWC L2ToStart Method ExperienceReplay Run",
+        "methods.hooks": "EWC L2ToStart Method ExperienceReplay Run",
         "recipes": "Recipe",
         "resolving": "AdapterResolver",
-        "selecting": "RecordChoice ChoicePolicy Selection select",
+        "rows.selecting": "RecordChoice ChoicePolicy Selection select",
         "selector": "BARE AdapterSelector",
-        "sequences": "LearnedTask load_task task_names",
+        "rows.sequences": "LearnedTask load_task task_names",
         "serving": "AdapterServer ServedAdapter",
-        "slow": "Interpolation Reptile SlowCopy",
-        "stacks": "IncrementalLora OrthogonalLora",
-        "teachers": "EarlierSelf GeneralStates SelectedLayers",
+        "methods.slow": "Interpolation Reptile SlowCopy",
+        "methods.stacks": "IncrementalLora OrthogonalLora",
+        "methods.teachers": "EarlierSelf GeneralStates SelectedLayers",
         "agentcl.memory.adapters.ridge": "ExactRidge",
     })  # fmt: skip

@@ -13,7 +13,7 @@ from agentcl.models.named import model_path
 from agentcl.text.bars import without_bars
 
 if TYPE_CHECKING:
-    from agentcl.consolidation.building import TrainingRow
+    from agentcl.consolidation.rows.building import TrainingRow
     from agentcl.store.adapters import Adapter
 
 IGNORED: Final = -100  # the label of a token that is not learned, as PyTorch's cross-entropy has it

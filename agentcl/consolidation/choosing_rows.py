@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from agentcl.consolidation.building import ROWS, load, write
-from agentcl.consolidation.rehearsing import general_prompts
+from agentcl.consolidation.rows.building import ROWS, load, write
+from agentcl.consolidation.rows.rehearsing import general_prompts
 from agentcl.memory.adapters.choosing import VECTORS, vector_file
 from agentcl.store.vectors import unpack
 

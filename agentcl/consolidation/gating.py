@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from agentcl.consolidation.base import IGNORED, encode, load_base
 from agentcl.consolidation.bounds import AdapterMeasures, old_measures
-from agentcl.consolidation.building import Part, TrainingRow
 from agentcl.consolidation.general import GENERAL, SAID, Probe, is_said
+from agentcl.consolidation.rows.building import Part, TrainingRow
 from agentcl.consolidation.saying import say
 from agentcl.consolidation.training import answer_logits
 from agentcl.errors import needs

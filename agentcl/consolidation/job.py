@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Any, Final
 from agentcl import errors
 from agentcl.consolidation.base import check_base, fingerprint_of, folder_of
 from agentcl.consolidation.bounds import AdapterMeasures, GateBounds, judge
-from agentcl.consolidation.building import ROWS, rows_of, rows_text, save, write
 from agentcl.consolidation.choosing_rows import write_choosing
 from agentcl.consolidation.general import Probe
 from agentcl.consolidation.recipes import Recipe
 from agentcl.consolidation.registry import judged, next_name, register
-from agentcl.consolidation.selecting import ChoicePolicy, Selection, select
+from agentcl.consolidation.rows.building import ROWS, rows_of, rows_text, save, write
+from agentcl.consolidation.rows.selecting import ChoicePolicy, Selection, select
 from agentcl.consolidation.served_gate import measure_served
 from agentcl.consolidation.serving import AdapterServer
 from agentcl.consolidation.sharding import reuse_shards

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from typing import Final, Literal
 
 from agentcl.consolidation.base import load_base
+from agentcl.consolidation.methods.stacks import rank_of
 from agentcl.consolidation.recipes import MOST_RANK
-from agentcl.consolidation.stacks import rank_of
 from agentcl.consolidation.training import write_adapter
 from agentcl.errors import InvalidInput, needs
 from agentcl.store.checks import check_choice, check_each

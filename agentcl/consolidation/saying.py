@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from agentcl.consolidation.base import load_base, rendered
-from agentcl.consolidation.building import TrainingRow, load, rows_text, write
-from agentcl.consolidation.rehearsing import Rehearsal
+from agentcl.consolidation.rows.building import TrainingRow, load, rows_text, write
+from agentcl.consolidation.rows.rehearsing import Rehearsal
 from agentcl.errors import needs
 
 with needs("training adapters", "train"):

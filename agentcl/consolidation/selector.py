@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from agentcl.consolidation.building import TrainingRow
+from agentcl.consolidation.rows.building import TrainingRow
 from agentcl.errors import NotFound
 from agentcl.memory.adapters.ridge import ExactRidge, Real, features_of
 from agentcl.store.vectors import unpack

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from agentcl.consolidation.base import encode, load_tokenizer
 from agentcl.consolidation.bounds import old_measures
-from agentcl.consolidation.building import ROWS, Part, TrainingRow, load, old_rows
 from agentcl.consolidation.general import GENERAL, SAID, Probe, is_said
+from agentcl.consolidation.rows.building import ROWS, Part, TrainingRow, load, old_rows
 from agentcl.consolidation.serving import AdapterServer
 
 if TYPE_CHECKING:

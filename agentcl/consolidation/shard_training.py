@@ -7,9 +7,9 @@ import shutil
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from agentcl.consolidation.building import TrainingRow, rehearsal_of, shards_of, write
 from agentcl.consolidation.merging import merge_adapters
 from agentcl.consolidation.recipes import Recipe
+from agentcl.consolidation.rows.building import TrainingRow, rehearsal_of, shards_of, write
 from agentcl.consolidation.saying import rehearsed
 from agentcl.consolidation.sharding import SHARD, shard_told
 from agentcl.consolidation.training import Trained, train

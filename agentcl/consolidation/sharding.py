@@ -15,8 +15,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from agentcl.consolidation.building import ROWS, TrainingRow, load, rows_text, shards_of
 from agentcl.consolidation.recipes import Recipe
+from agentcl.consolidation.rows.building import ROWS, TrainingRow, load, rows_text, shards_of
 from agentcl.errors import StorageFull
 from agentcl.memory.adapters.files import SHARDS, hashes_of
 from agentcl.text.parsing import parsed_json

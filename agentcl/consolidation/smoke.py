@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from agentcl.consolidation.building import TrainingRow, write
+from agentcl.consolidation.rows.building import TrainingRow, write
 from agentcl.errors import LoadError, needs
 from agentcl.text.parsing import parsed_json
 

@@ -17,10 +17,10 @@ from random import Random
 from typing import TYPE_CHECKING, Any, Final
 
 from agentcl.consolidation.base import IGNORED, Encoded, encode, load_base
-from agentcl.consolidation.building import TrainingRow
-from agentcl.consolidation.methods import Method, Run
-from agentcl.consolidation.opening import open_methods
+from agentcl.consolidation.methods.hooks import Method, Run
+from agentcl.consolidation.methods.opening import open_methods
 from agentcl.consolidation.recipes import Recipe
+from agentcl.consolidation.rows.building import TrainingRow
 from agentcl.errors import InvalidInput, StorageFull, StoreUnavailable, needs
 
 if TYPE_CHECKING:

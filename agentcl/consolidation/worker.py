@@ -18,10 +18,10 @@ from agentcl.errors import AgentclError
 
 def main(spec: Mapping[str, Any]) -> Mapping[str, Any]:
     """Train, then measure, as a specification says; return both."""
-    from agentcl.consolidation.building import load, old_rows, rehearsal_of
     from agentcl.consolidation.gating import measure
     from agentcl.consolidation.general import Probe
     from agentcl.consolidation.recipes import Recipe
+    from agentcl.consolidation.rows.building import load, old_rows, rehearsal_of
     from agentcl.consolidation.saying import rehearsed
     from agentcl.consolidation.shard_training import train_shards
     from agentcl.consolidation.smoke import write_smoke

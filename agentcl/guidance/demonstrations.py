@@ -11,7 +11,7 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from agentcl.guidance.belief import Belief
+from agentcl.guidance.evidence.belief import Belief
 from agentcl.guidance.selection import probability_of
 from agentcl.lessons import Stretch
 from agentcl.store.episodes import Ended, Showing

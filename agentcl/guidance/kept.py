@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
-from agentcl.guidance.change import Direction
-from agentcl.guidance.lanes import Lane
+from agentcl.guidance.progress.change import Direction
+from agentcl.guidance.progress.lanes import Lane
 from agentcl.store.fields import Amount, fits
 
 _Ids = tuple[str, ...]

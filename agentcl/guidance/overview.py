@@ -10,10 +10,10 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, get_args
 
-from agentcl.guidance.belief import Belief, LifeStage, Rollback, lesson_of
+from agentcl.guidance.evidence.belief import Belief, LifeStage, Rollback, lesson_of
+from agentcl.guidance.evidence.successors import successors_of
 from agentcl.guidance.rules import GuidanceRules
 from agentcl.guidance.state import GuidanceState
-from agentcl.guidance.successors import successors_of
 from agentcl.store.episodes import Aside, Decision, Guidance, cluster_of
 from agentcl.store.records import Scope, ScopeView
 from agentcl.store.rows import Row

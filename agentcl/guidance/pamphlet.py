@@ -18,7 +18,7 @@ from typing import Any, Final, get_args
 
 from agentcl.errors import InvalidInput, TransferError
 from agentcl.guidance.admission import PrivateWords, refusal
-from agentcl.guidance.belief import LifeStage, lesson_of
+from agentcl.guidance.evidence.belief import LifeStage, lesson_of
 from agentcl.guidance.overview import Standing, standings
 from agentcl.guidance.state import GuidanceState
 from agentcl.lessons import Lesson, read_json

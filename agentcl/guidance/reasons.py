@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
-from agentcl.guidance.belief import Example
-from agentcl.guidance.decision import threshold
-from agentcl.guidance.relevance import COVERED
-from agentcl.guidance.same import content
+from agentcl.guidance.evidence.belief import Example
+from agentcl.guidance.meaning.decision import threshold
+from agentcl.guidance.meaning.relevance import COVERED
+from agentcl.guidance.meaning.same import content
 from agentcl.guidance.selection import Choice, Place, can_be_done, line_of
 from agentcl.guidance.state import GuidanceState
 from agentcl.text.tokens import TokenCounter, estimate_tokens

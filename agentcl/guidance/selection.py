@@ -16,10 +16,10 @@ from itertools import islice
 from typing import Final
 
 from agentcl.guidance.admission import refusal
-from agentcl.guidance.belief import Belief, lesson_of
+from agentcl.guidance.evidence.belief import Belief, lesson_of
+from agentcl.guidance.evidence.sight import sight_of
+from agentcl.guidance.meaning.same import AGAINST, content, names
 from agentcl.guidance.rules import BUDGET_TOKENS, PRICE
-from agentcl.guidance.same import AGAINST, content, names
-from agentcl.guidance.sight import sight_of
 from agentcl.guidance.state import GuidanceState
 from agentcl.guidance.verdicts import LEAST_ARM, PROVED
 from agentcl.lessons import Lesson

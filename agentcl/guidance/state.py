@@ -4,7 +4,7 @@ A fold over the rows in their order. Folding the same rows again gives the same 
 (`GuidanceState.digest`); nothing here asks a model, a clock or a coin.
 
 What is believed depends on who asks: evidence counts for a lesson only where it comes from a scope that may see
-it, and in full only for readers of that scope (`agentcl.guidance.sight`).
+it, and in full only for readers of that scope (`agentcl.guidance.evidence.sight`).
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from agentcl.guidance.attempts import Attempted, Attempts
-from agentcl.guidance.belief import (
+from agentcl.guidance.evidence.attempts import Attempted, Attempts
+from agentcl.guidance.evidence.belief import (
     Belief,
     Example,
     LessonState,
@@ -24,18 +24,11 @@ from agentcl.guidance.belief import (
     lesson_of,
     rollback_of,
 )
-from agentcl.guidance.change import ScoreChange
-from agentcl.guidance.course import Courses
-from agentcl.guidance.credit import Credit, Posterior
-from agentcl.guidance.examples import Examples
-from agentcl.guidance.expectation import Expectation, ExpectedScore
-from agentcl.guidance.kept_aside import KeptAside
-from agentcl.guidance.lanes import LANES, LaneRecord
-from agentcl.guidance.matters import Matters
-from agentcl.guidance.relevance import Situations, words_of
-from agentcl.guidance.rules import GuidanceRules
-from agentcl.guidance.same import oppose
-from agentcl.guidance.sight import (
+from agentcl.guidance.evidence.credit import Credit, Posterior
+from agentcl.guidance.evidence.examples import Examples
+from agentcl.guidance.evidence.kept_aside import KeptAside
+from agentcl.guidance.evidence.matters import Matters
+from agentcl.guidance.evidence.sight import (
     Line,
     Sight,
     line_of,
@@ -44,8 +37,15 @@ from agentcl.guidance.sight import (
     sight_of_lesson,
     sight_of_line,
 )
-from agentcl.guidance.successors import renamed, successors_of
-from agentcl.guidance.trust import Trust
+from agentcl.guidance.evidence.successors import renamed, successors_of
+from agentcl.guidance.evidence.trust import Trust
+from agentcl.guidance.meaning.relevance import Situations, words_of
+from agentcl.guidance.meaning.same import oppose
+from agentcl.guidance.progress.change import ScoreChange
+from agentcl.guidance.progress.course import Courses
+from agentcl.guidance.progress.expectation import Expectation, ExpectedScore
+from agentcl.guidance.progress.lanes import LANES, LaneRecord
+from agentcl.guidance.rules import GuidanceRules
 from agentcl.guidance.verdicts import Verdicts, arm_of, arm_of_adapter, coins_of
 from agentcl.store.checks import canonical_json
 from agentcl.store.episodes import Aside, Decision, Ended, Episode, Exposure, Guidance, Reflection

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Final
 
 from agentcl.errors import InvalidInput, NotFound
-from agentcl.guidance.belief import Belief, LessonTest, LifeStage, lesson_of
+from agentcl.guidance.evidence.belief import Belief, LessonTest, LifeStage, lesson_of
 from agentcl.guidance.overview import Standing, begin, home_of, rows_at, standing_of
 from agentcl.guidance.rules import GuidanceRules
 from agentcl.guidance.state import KINDS, GuidanceState

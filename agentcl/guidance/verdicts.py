@@ -1,6 +1,6 @@
 """What evidence says of a lesson: how far it is trusted, what it is worth, and at which stage of its life it is.
 
-Evidence counts in full only where a reader may see it (`agentcl.guidance.sight`).
+Evidence counts in full only where a reader may see it (`agentcl.guidance.evidence.sight`).
 """
 
 from __future__ import annotations
@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 
-from agentcl.guidance.belief import Belief, LessonState, LifeStage
-from agentcl.guidance.course import Course
-from agentcl.guidance.credit import Credit, Posterior
+from agentcl.guidance.evidence.belief import Belief, LessonState, LifeStage
+from agentcl.guidance.evidence.credit import Credit, Posterior
+from agentcl.guidance.evidence.sight import Line, Sight
+from agentcl.guidance.evidence.trust import Trust
+from agentcl.guidance.progress.course import Course
 from agentcl.guidance.rules import GuidanceRules
-from agentcl.guidance.sight import Line, Sight
-from agentcl.guidance.trust import Trust
 from agentcl.store.episodes import Ended, Episode, Exposure
 from agentcl.store.records import Scope
 

@@ -150,6 +150,7 @@ def delete(
     opened: Opened, id: str | None, uri: str | None, owner: Scope, if_version: int | None
 ) -> None:
     """Stop finding a record, and what goes with it. Raises what `Memory.delete` raises."""
+    # No `add` and no `search` needs these.
     from agentcl.memory.conversations import remembering
     from agentcl.memory.statements import writing as statement_writing
 

@@ -13,7 +13,7 @@ from agentcl.retrieval.encoders.naming import is_own
 from agentcl.retrieval.graph.names import NameExtractor
 from agentcl.retrieval.recall import Recall
 from agentcl.server.problems import Refused
-from agentcl.statements.rules import RuleDigester
+from agentcl.statements.digesters.rules import RuleDigester
 from agentcl.store.records import Record
 from agentcl.text.suggesting import did_you_mean
 from agentcl.wire.verbs import Reference, StandsFor

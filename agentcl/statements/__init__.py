@@ -6,13 +6,13 @@ from agentcl import _face
 
 if TYPE_CHECKING:
     from agentcl.statements.currency import Span, contradictions, settle
-    from agentcl.statements.dates import Mention, mentions, resolve
-    from agentcl.statements.learned import LearnedDigester
-    from agentcl.statements.model_digester import ModelDigester
+    from agentcl.statements.dates.resolving import Mention, mentions, resolve
+    from agentcl.statements.digesters.learned import LearnedDigester
+    from agentcl.statements.digesters.model import ModelDigester
+    from agentcl.statements.digesters.rules import RuleDigester
+    from agentcl.statements.digesters.sentences import SentenceDigester
     from agentcl.statements.model_summariser import ModelSummariser
     from agentcl.statements.reading import Assertion, Digested, Digester, Wish
-    from agentcl.statements.rules import RuleDigester
-    from agentcl.statements.sentence_digester import SentenceDigester
     from agentcl.statements.slots import slot_of
     from agentcl.statements.strengths import strength
     from agentcl.statements.summarising import Gist, Summariser
@@ -25,13 +25,13 @@ __all__ = [
 if not TYPE_CHECKING:
     __getattr__, __dir__ = _face(__name__, {
         "currency": "Span contradictions settle",
-        "dates": "Mention mentions resolve",
-        "learned": "LearnedDigester",
-        "model_digester": "ModelDigester",
+        "dates.resolving": "Mention mentions resolve",
+        "digesters.learned": "LearnedDigester",
+        "digesters.model": "ModelDigester",
         "model_summariser": "ModelSummariser",
         "reading": "Assertion Digested Digester Wish",
-        "rules": "RuleDigester",
-        "sentence_digester": "SentenceDigester",
+        "digesters.rules": "RuleDigester",
+        "digesters.sentences": "SentenceDigester",
         "slots": "slot_of",
         "strengths": "strength",
         "summarising": "Gist Summariser",

@@ -24,7 +24,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple
 
-from agentcl.statements.periods import Period, period
+from agentcl.statements.dates.periods import Period, period
 from agentcl.statements.slots import value_key
 from agentcl.store.conversations import Statement
 

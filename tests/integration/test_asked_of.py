@@ -9,7 +9,7 @@ import pytest
 from agentcl import Memory
 from agentcl.memory.context.asked_of import subject_asked, tells_of_others
 from agentcl.statements import RuleDigester
-from agentcl.statements.hearing import only_supposes
+from agentcl.statements.english.hearing import only_supposes
 
 MARCH = datetime(2025, 3, 3, 12, tzinfo=UTC)
 

@@ -13,7 +13,7 @@ from click.testing import CliRunner
 
 from agentcl import ANY, Document, Memory, TransferError
 from agentcl.cli.main import main
-from agentcl.guidance.belief import Rollback
+from agentcl.guidance.evidence.belief import Rollback
 from agentcl.lessons import Lesson
 from agentcl.store.merging import digest
 from agentcl.store.ulid import new_ulid

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from agentcl import Memory
 from agentcl.cli.main import main
 from agentcl.errors import InvalidInput, ModelUnavailable
-from agentcl.guidance.decision import threshold
+from agentcl.guidance.meaning.decision import threshold
 from agentcl.memory import ModelChecker
 from agentcl.memory.lessons.checking import INSTRUCTIONS, weighed
 from agentcl.models import GREEDY, Message, Reply, Sampling, ScriptedModel, TokenLogprob

@@ -8,9 +8,9 @@ import pytest
 
 from agentcl import Memory
 from agentcl.consolidation import TrainingRow
-from agentcl.consolidation.building import rows_text
 from agentcl.consolidation.choosing_rows import write_choosing
 from agentcl.consolidation.registry import judged, next_name, register
+from agentcl.consolidation.rows.building import rows_text
 from agentcl.memory.adapters.choosing import VECTORS, learned_vectors
 from agentcl.memory.adapters.files import hashes_of
 from agentcl.retrieval import HashingEncoder

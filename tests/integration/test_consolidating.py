@@ -22,8 +22,8 @@ from agentcl.consolidation import (
     judge,
 )
 from agentcl.consolidation.base import fingerprint_of
-from agentcl.consolidation.building import load
 from agentcl.consolidation.registry import next_name, register
+from agentcl.consolidation.rows.building import load
 from agentcl.errors import AgentclError, NotEquipped, ProcessFailed
 from agentcl.jobs import Job
 from agentcl.memory.adapters.revoking import ancestors

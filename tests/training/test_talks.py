@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from agentcl.statements import RuleDigester
-from agentcl.statements.tagging import Tagged
+from agentcl.statements.digesters.tagging import Tagged
 from training.statements.measure import compared, report, total, turns_of
 from training.statements.talks import labelled, load_talks
 

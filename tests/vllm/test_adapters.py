@@ -18,8 +18,8 @@ import pytest
 from agentcl import InvalidInput, Memory, ModelUnavailable, NotFound
 from agentcl.consolidation import AdapterServer, Recipe, ServedAdapter, rows_of, select
 from agentcl.consolidation.base import fingerprint_of
-from agentcl.consolidation.building import save
 from agentcl.consolidation.registry import judged, next_name, register
+from agentcl.consolidation.rows.building import save
 from agentcl.consolidation.smoke import write_smoke
 from agentcl.consolidation.training import train
 from agentcl.errors import ModelChanged

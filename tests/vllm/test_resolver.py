@@ -14,7 +14,7 @@ import pytest
 
 from agentcl import Memory
 from agentcl.consolidation import AdapterServer, GateBounds, judge
-from agentcl.consolidation.building import load, old_rows
+from agentcl.consolidation.rows.building import load, old_rows
 from agentcl.consolidation.served_gate import measure_served
 from agentcl.models.vllm import SMALL_ARGUMENTS, SMALL_ENVIRONMENT, VllmServer
 from agentcl.store import Adapter

@@ -20,7 +20,7 @@ import torch
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
-from agentcl.guidance.decision import threshold
+from agentcl.guidance.meaning.decision import threshold
 from agentcl.memory.lessons.checking import ModelChecker
 from agentcl.memory.lessons.matching import DOUBTFUL
 from agentcl.models import OpenAIChat

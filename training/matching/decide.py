@@ -1,4 +1,4 @@
-"""Fit the decision: boosted trees over `agentcl.guidance.features`, for a reader that is trained.
+"""Fit the decision: boosted trees over `agentcl.guidance.meaning.features`, for a reader that is trained.
 
     python -m training.matching.decide --domains bank,cars,kitchen,travel pharmacy,airport,bikes
 
@@ -20,8 +20,8 @@ import torch
 from numpy.typing import NDArray
 from sklearn.ensemble import HistGradientBoostingClassifier
 
-from agentcl.guidance.decision import FILE
-from agentcl.guidance.features import NAMES, Seen, When, features, sentences
+from agentcl.guidance.meaning.decision import FILE
+from agentcl.guidance.meaning.features import NAMES, Seen, When, features, sentences
 from agentcl.memory.lessons.matching import CANDIDATES, MOST_READ
 from agentcl.retrieval.conditions import MEETING, WEIGHTS, ConditionReader, Pair, ReadAlone
 from training.matching.situations import FOLDER, Situations, domains, load
@@ -166,7 +166,7 @@ def best_threshold(
 
 
 def fit(rows: NDArray[np.float32], right: NDArray[np.bool_], least: float) -> dict[str, Any]:
-    """Return the trees as `agentcl.guidance.decision` reads them."""
+    """Return the trees as `agentcl.guidance.meaning.decision` reads them."""
     models = Fitted(rows, right).models
     trees, depth = [], 0
     # There is no public door to the nodes.

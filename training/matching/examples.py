@@ -14,7 +14,7 @@ import random
 from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
-from agentcl.guidance.features import sentences
+from agentcl.guidance.meaning.features import sentences
 from training.matching.situations import Situations, Text, Told
 
 LIKE: Final = 8  # nearest other lessons, of which most pairs are drawn ...

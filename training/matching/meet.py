@@ -26,7 +26,7 @@ from torch import Tensor
 from torch.nn import functional
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from agentcl.guidance.features import sentences
+from agentcl.guidance.meaning.features import sentences
 from agentcl.retrieval.conditions import MEETING, mean, through
 from training.matching.examples import set_among_others
 from training.matching.read import JOINED, WIDTH, Alone, half, low_rank

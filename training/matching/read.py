@@ -29,7 +29,7 @@ from torch.nn import functional
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from transformers import AutoModel, AutoTokenizer
 
-from agentcl.guidance.features import sentences
+from agentcl.guidance.meaning.features import sentences
 from agentcl.retrieval.conditions import MOST_TOKENS, WEIGHTS, add_trained, beside, mean, through
 from agentcl.retrieval.encoders.local import bundled
 from training.matching.examples import FARTHER, Example, examples_of, set_among_others

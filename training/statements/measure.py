@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Final
 
 from agentcl.statements import LearnedDigester, RuleDigester
+from agentcl.statements.digesters.tagging import WEIGHTS, StatementTagger, Tagged
 from agentcl.statements.reading import Assertion, Digested
 from agentcl.statements.slots import USER, subject_key
-from agentcl.statements.tagging import WEIGHTS, StatementTagger, Tagged
 from agentcl.store.conversations import Turn
 from agentcl.text.terms import terms
 from training.statements import values

@@ -3,7 +3,7 @@
     python -m training.statements.read [--folds 5]      # with folds: only says how well it reads what it has not seen
 
 The layers of all-MiniLM-L6-v2 get an addition of low rank (Hu et al. 2021, "LoRA"), which is trained with the heads
-that `agentcl.statements.tagging` names. The rest stays as it is. A conversation is left out whole or not at all.
+that `agentcl.statements.digesters.tagging` names. The rest stays as it is. A conversation is left out whole or not at all.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from transformers import AutoModel, AutoTokenizer
 
 from agentcl.retrieval.conditions import through
 from agentcl.retrieval.encoders.local import bundled
-from agentcl.statements.tagging import (
+from agentcl.statements.digesters.tagging import (
     SLOTS,
     TYPES,
     WEIGHTS,

@@ -9,7 +9,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from agentcl.statements.tagging import BEGIN, INSIDE, OUTSIDE, SLOTS, TYPES, Pairs, Span, Tagged
+from agentcl.statements.digesters.tagging import (
+    BEGIN,
+    INSIDE,
+    OUTSIDE,
+    SLOTS,
+    TYPES,
+    Pairs,
+    Span,
+    Tagged,
+)
 
 FOLDER: Final = Path(__file__).parent / "sentences"
 _LOWER: Final = 0.15  # of the sentences are read without capitals, as many people type

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from agentcl.statements.pieces import pieces
-from agentcl.statements.tagging import SLOTS, Tagged
+from agentcl.statements.digesters.pieces import pieces
+from agentcl.statements.digesters.tagging import SLOTS, Tagged
 from training.statements.sentences import Labelled
 
 FOLDER: Final = Path(__file__).parent / "talks"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from agentcl.statements.tagging import StatementTagger
+from agentcl.statements.digesters.tagging import StatementTagger
 from training.statements.sentences import Labelled
 
 

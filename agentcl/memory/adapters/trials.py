@@ -1,7 +1,7 @@
 """Canaries: what an adapter is worth, from the sessions that a coin gave it and those that it did not, and the rule.
 
 An adapter is a lesson without tokens. Its uplift is a posterior from controlled exposure, by the same credit as that of
-lessons (`agentcl.guidance.credit`), about nothing expected of it.
+lessons (`agentcl.guidance.evidence.credit`), about nothing expected of it.
 """
 
 from __future__ import annotations

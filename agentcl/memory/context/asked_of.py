@@ -12,8 +12,8 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from agentcl.retrieval.recall import Hit
-from agentcl.statements.hearing import stated_in
-from agentcl.statements.patterns import PEOPLE
+from agentcl.statements.english.hearing import stated_in
+from agentcl.statements.english.patterns import PEOPLE
 from agentcl.statements.slots import USER, attribute_key, subject_key
 from agentcl.store.conversations import Statement
 

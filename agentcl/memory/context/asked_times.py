@@ -12,8 +12,8 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from agentcl.retrieval.recall import Hit
-from agentcl.statements.dating import dated
-from agentcl.statements.periods import Period, period
+from agentcl.statements.dates.dating import dated
+from agentcl.statements.dates.periods import Period, period
 from agentcl.store.conversations import Statement
 
 _GRACE: Final = timedelta(days=7)  # in which people still tell of it without saying when it was

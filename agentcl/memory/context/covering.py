@@ -19,7 +19,7 @@ from agentcl.memory.opened import Opened
 from agentcl.memory.statements.comparing import sound_vectors
 from agentcl.retrieval.recall import Hit
 from agentcl.statements.alike import MEASURED
-from agentcl.statements.hearing import asked_in
+from agentcl.statements.english.hearing import asked_in
 from agentcl.store.records import EPOCH
 
 # Chosen on the natural dialogues of `benchmarks/holding.py`, where things change, and on LoCoMo, where little does: there a

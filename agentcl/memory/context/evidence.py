@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Final
 
 from agentcl.retrieval.recall import Hit
-from agentcl.statements.hearing import asked_in
+from agentcl.statements.english.hearing import asked_in
 from agentcl.store.records import EPOCH
 from agentcl.text.function_words import content_terms
 from agentcl.text.terms import terms

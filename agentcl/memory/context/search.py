@@ -30,11 +30,11 @@ from agentcl.memory.statements.search import words_of
 from agentcl.memory.statements.standing import StandingStatements, end_of, holds, is_over
 from agentcl.retrieval.framing import ROLES, day_of, named
 from agentcl.retrieval.recall import Hit
-from agentcl.statements.hearing import asked_in, only_supposes, stated_in
-from agentcl.statements.periods import period
+from agentcl.statements.dates.periods import period
+from agentcl.statements.english.hearing import asked_in, only_supposes, stated_in
+from agentcl.statements.english.taken_back import without_taken_back
 from agentcl.statements.slots import subject_key, value_key
 from agentcl.statements.strengths import strength
-from agentcl.statements.taken_back import without_taken_back
 from agentcl.store.conversations import Statement
 from agentcl.store.records import ScopeView, from_micros
 from agentcl.text.function_words import content_terms

@@ -14,8 +14,8 @@ from agentcl.errors import NotFound, StoreCorrupt
 from agentcl.memory.context.blocks import Showable
 from agentcl.memory.opened import Opened
 from agentcl.retrieval.framing import day_of
-from agentcl.statements.dating import dated
-from agentcl.statements.periods import period
+from agentcl.statements.dates.dating import dated
+from agentcl.statements.dates.periods import period
 from agentcl.store.conversations import Turn
 from agentcl.store.records import ScopeView
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from agentcl.text.asked import read_of
 
 if TYPE_CHECKING:
-    from agentcl.guidance.belief import LifeStage
+    from agentcl.guidance.evidence.belief import LifeStage
     from agentcl.guidance.state import GuidanceState
     from agentcl.memory.lessons.matching import Matches
     from agentcl.store.episodes import Episode, Guidance

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Final, ParamSpec, Self, TypeVar
 
 from agentcl.errors import InvalidInput, NotFound
 from agentcl.guidance.demonstrations import Demonstrated, demonstrate
+from agentcl.guidance.meaning.same import names
 from agentcl.guidance.reasons import why_not
 from agentcl.guidance.rules import BUDGET_TOKENS, PRICE
-from agentcl.guidance.same import names
 from agentcl.guidance.selection import Place, can_be_done, choose, line_of
 from agentcl.memory.adapters.routing import AdapterRoute
 from agentcl.memory.adapters.trials import settle_after

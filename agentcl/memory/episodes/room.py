@@ -37,7 +37,7 @@ from agentcl.text.tokens import TokenCounter, estimate_tokens
 from agentcl.text.visible import shown
 
 if TYPE_CHECKING:
-    from agentcl.guidance.mastery import Skill
+    from agentcl.guidance.progress.mastery import Skill
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -273,7 +273,7 @@ class Episodes:
         Raises:
             InvalidInput: if an argument cannot be used.
         """
-        from agentcl.guidance.mastery import skills_of
+        from agentcl.guidance.progress.mastery import skills_of
 
         state = cache(self._beliefs.state)
         counted = (

@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Final, Literal
 
 from agentcl.errors import InvalidInput, NotFound
-from agentcl.guidance.belief import lesson_of
+from agentcl.guidance.evidence.belief import lesson_of
 from agentcl.memory.opened import Opened
 from agentcl.retrieval.feed import Feed
 from agentcl.retrieval.folders import claim

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from agentcl.errors import EncoderUnavailable, NotFound
 from agentcl.guidance.effects import effect_of, gains, losses
-from agentcl.guidance.same import content
+from agentcl.guidance.meaning.same import content
 from agentcl.lessons import Stretch
 from agentcl.memory.episodes.search import steps_of
 from agentcl.memory.opened import Opened

@@ -280,7 +280,7 @@ def _with_lesson(
     taken: Sequence[str],
     private: PrivateWords | None,
 ) -> Guidance:
-    from agentcl.guidance.same import key_of, names
+    from agentcl.guidance.meaning.same import key_of, names
 
     is_kept_back = private is not None and (level == "instance" or private.is_in(lesson))
     return replace(

@@ -18,10 +18,10 @@ from agentcl.store.records import Scope, ScopeView
 from agentcl.store.rows import Row
 
 if TYPE_CHECKING:
-    from agentcl.guidance.belief import LifeStage
-    from agentcl.guidance.outlook import Outlook
+    from agentcl.guidance.evidence.belief import LifeStage
     from agentcl.guidance.overview import StageDifference, Standing
-    from agentcl.guidance.shifts import Shift, SituationWatch
+    from agentcl.guidance.progress.outlook import Outlook
+    from agentcl.guidance.progress.shifts import Shift, SituationWatch
     from agentcl.guidance.state import GuidanceState
     from agentcl.memory.lessons.matching import Matcher
 
@@ -118,7 +118,7 @@ class Beliefs:
 
     def shifts(self, view: ScopeView) -> list[Shift]:
         """Return the shifts that were noticed in what a view sees, the oldest first."""
-        from agentcl.guidance.shifts import shifts
+        from agentcl.guidance.progress.shifts import shifts
 
         found = [
             one
@@ -129,7 +129,7 @@ class Beliefs:
 
     def outlook(self, owner: Scope) -> Outlook:
         """Return what a scope may know of how its tasks go."""
-        from agentcl.guidance.outlook import Outlook
+        from agentcl.guidance.progress.outlook import Outlook
 
         state = self.state(owner.tenant)
 
@@ -173,7 +173,7 @@ class Beliefs:
 
     def watch(self, tenant: str = "") -> SituationWatch:
         """Return what was noticed of a tenant's situations. The first call reads all its episodes."""
-        from agentcl.guidance.shifts import SituationWatch
+        from agentcl.guidance.progress.shifts import SituationWatch
 
         with self._opened.lock:
             state = self.state(tenant)

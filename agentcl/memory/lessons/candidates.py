@@ -10,7 +10,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from agentcl.guidance.belief import LessonState
+    from agentcl.guidance.evidence.belief import LessonState
     from agentcl.guidance.state import GuidanceState
     from agentcl.store.base import Store
 

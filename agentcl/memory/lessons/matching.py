@@ -1,7 +1,7 @@
 """Which lessons speak of a situation, by meaning: candidates by their vectors, then a learned decision.
 
 Nothing is asked of a language model, unless one is given to check what is in doubt. Where the memory's encoder compares spelling, or the model that reads conditions
-is not installed, lessons are matched by their words (`agentcl.guidance.relevance`).
+is not installed, lessons are matched by their words (`agentcl.guidance.meaning.relevance`).
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from agentcl.errors import EncoderUnavailable
-from agentcl.guidance.decision import background, decide, threshold
-from agentcl.guidance.features import Seen, When, features, is_stated
+from agentcl.guidance.meaning.decision import background, decide, threshold
+from agentcl.guidance.meaning.features import Seen, When, features, is_stated
 from agentcl.memory.lessons.candidates import Candidates, by_condition
 from agentcl.memory.lessons.checking import ModelChecker, weighed
 from agentcl.memory.opened import Opened
@@ -34,7 +34,7 @@ from agentcl.store.usage import NO_USAGE, Usage
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from agentcl.guidance.belief import Example, LessonState, LifeStage
+    from agentcl.guidance.evidence.belief import Example, LessonState, LifeStage
     from agentcl.guidance.state import GuidanceState
     from agentcl.store.records import ScopeView
 

@@ -40,11 +40,11 @@ from agentcl.store.usage import NO_USAGE, Usage
 from agentcl.text.paths import check_path
 
 if TYPE_CHECKING:
-    from agentcl.guidance.belief import LifeStage
-    from agentcl.guidance.outlook import Outlook
+    from agentcl.guidance.evidence.belief import LifeStage
     from agentcl.guidance.overview import StageDifference, Standing
     from agentcl.guidance.pamphlet import Adopted, Pamphlet
-    from agentcl.guidance.shifts import Shift
+    from agentcl.guidance.progress.outlook import Outlook
+    from agentcl.guidance.progress.shifts import Shift
     from agentcl.guidance.state import GuidanceState
     from agentcl.guidance.story import Story
     from agentcl.memory.lessons.checking import ModelChecker

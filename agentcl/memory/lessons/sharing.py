@@ -64,7 +64,7 @@ def _sharing(journal: Store, tenant: str, key: str) -> dict[str, Guidance]:
 
 def _opposite(draft: Guidance) -> list[str]:
     """Return the keys of the lessons that cannot hold where a draft does."""
-    from agentcl.guidance.same import AGAINST, key_of
+    from agentcl.guidance.meaning.same import AGAINST, key_of
 
     claims: Iterable[Claim] = ("do",) if draft.claim in AGAINST else ("avoid", "useless")
     if draft.claim != "do" and draft.claim not in AGAINST:

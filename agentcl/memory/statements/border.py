@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from agentcl.errors import InvalidInput
 from agentcl.memory.statements.digesting import key_of
-from agentcl.statements.periods import check_period
+from agentcl.statements.dates.periods import check_period
 from agentcl.store.checks import check_label, check_score, check_text, check_time
 from agentcl.store.conversations import Digestion, Proposal, Statement, Synopsis, Tidying
 from agentcl.store.ulid import is_ulid

@@ -15,7 +15,7 @@ from agentcl.jobs.runner import Progress
 from agentcl.jobs.workplace import Workplace, as_workplace
 from agentcl.memory.opened import Opened
 from agentcl.memory.statements import writing as statement_writing
-from agentcl.statements.grounding import is_borne_out
+from agentcl.statements.digesters.grounding import is_borne_out
 from agentcl.statements.reading import Assertion, Digested, Digester, Wish
 from agentcl.store.checks import check_label, check_subtree, check_text, named_scope
 from agentcl.store.conversations import Conversation, Digestion, Proposal, Statement, Turn
@@ -204,7 +204,7 @@ def as_digester(given: Digester | ChatModel) -> Digester:
     if callable(getattr(given, "digest", None)) and isinstance(getattr(given, "name", None), str):
         return cast(Digester, given)
     if callable(getattr(given, "chat", None)):
-        from agentcl.statements.model_digester import ModelDigester  # slow to import
+        from agentcl.statements.digesters.model import ModelDigester  # slow to import
 
         return ModelDigester(cast("ChatModel", given))
     raise InvalidInput(

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Final
 
 from agentcl.errors import EncoderMismatch, EncoderUnavailable
 from agentcl.memory.opened import Opened
-from agentcl.statements import dating, slots
+from agentcl.statements import slots
+from agentcl.statements.dates import dating
 from agentcl.statements.strengths import strength
 from agentcl.store.conversations import Statement
 from agentcl.store.records import from_micros

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, cast
 
 from agentcl.errors import InvalidInput, NoAnswer, RequestRefused, SchemaViolation
 from agentcl.memory.statements.merging import Edit
-from agentcl.statements.hearing import own_words
+from agentcl.statements.english.hearing import own_words
 from agentcl.statements.slots import USER, subject_key
 from agentcl.statements.strengths import RANK
 from agentcl.statements.summarising import Gist, Summariser, is_told

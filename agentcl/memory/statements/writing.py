@@ -10,8 +10,8 @@ from typing import cast
 from agentcl.errors import InvalidInput, NotFound
 from agentcl.memory.opened import Opened
 from agentcl.statements.currency import settle, slots
+from agentcl.statements.dates.periods import check_period
 from agentcl.statements.joining import NEW, joined, settled
-from agentcl.statements.periods import check_period
 from agentcl.statements.reading import Assertion
 from agentcl.statements.slots import slot_of, value_key
 from agentcl.store.base import Store

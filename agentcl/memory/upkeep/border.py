@@ -7,7 +7,7 @@ from typing import Final
 
 from agentcl.errors import InvalidInput
 from agentcl.guidance.admission import refusal
-from agentcl.guidance.belief import lesson_of
+from agentcl.guidance.evidence.belief import lesson_of
 from agentcl.lessons import CLAIMS, folded
 from agentcl.memory.facts.aliases import check_alias
 from agentcl.memory.facts.writing import LONGEST_PART, MOST_FACTS

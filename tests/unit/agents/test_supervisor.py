@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from agentcl.agents.supervisor import Familiarity, Supervisor, expected_tokens, pool
 from agentcl.errors import InvalidInput
-from agentcl.guidance.lanes import LANES, Lane, LaneRecord
+from agentcl.guidance.progress.lanes import LANES, Lane, LaneRecord
 
 NEW = Familiarity(attempts=0, mean=0.5, sd=0.5, novelty=1)
 KNOWN = Familiarity(attempts=40, mean=0.5, sd=0.05, novelty=0)

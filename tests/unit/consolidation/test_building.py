@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from agentcl import InvalidInput, Lesson, Memory
 from agentcl.consolidation import TrainingRow, rows_of, select
-from agentcl.consolidation.building import load, save
-from agentcl.consolidation.exporting import export_episodes
-from agentcl.consolidation.phrasing import UNKNOWN, of_lesson, questions_of
+from agentcl.consolidation.rows.building import load, save
+from agentcl.consolidation.rows.exporting import export_episodes
+from agentcl.consolidation.rows.phrasing import UNKNOWN, of_lesson, questions_of
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 Make = Callable[..., Any]

@@ -31,9 +31,9 @@ pytest.importorskip("peft")
 torch = pytest.importorskip("torch")
 
 from agentcl.consolidation import training  # noqa: E402  # they need torch
-from agentcl.consolidation.masks import magnitude_mask  # noqa: E402
-from agentcl.consolidation.opening import METHODS, open_methods  # noqa: E402
-from agentcl.consolidation.teachers import last_layers, margin_loss  # noqa: E402
+from agentcl.consolidation.methods.masks import magnitude_mask  # noqa: E402
+from agentcl.consolidation.methods.opening import METHODS, open_methods  # noqa: E402
+from agentcl.consolidation.methods.teachers import last_layers, margin_loss  # noqa: E402
 
 pytestmark = pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing.:FutureWarning")
 Weights = Mapping[str, Any]

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from agentcl import InvalidInput, LoadError
 from agentcl.consolidation import GENERAL, Recipe, TrainingRow
-from agentcl.consolidation.rehearsing import Rehearsal, general_prompts
+from agentcl.consolidation.rows.rehearsing import Rehearsal, general_prompts
 from agentcl.text.terms import terms
 
 # PEFT asks transformers by a name that is to be dropped.

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from agentcl import ANY, InvalidInput, Lesson, Memory
 from agentcl.consolidation import ChoicePolicy, Selection, select
-from agentcl.consolidation.selecting import RecordChoice, _capped
+from agentcl.consolidation.rows.selecting import RecordChoice, _capped
 from agentcl.store import Statement
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)

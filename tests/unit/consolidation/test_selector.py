@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from agentcl import InvalidInput, NotFound
 from agentcl.consolidation import BARE, AdapterSelector, ExactRidge, TrainingRow
-from agentcl.consolidation.rehearsing import general_prompts
+from agentcl.consolidation.rows.rehearsing import general_prompts
 from agentcl.retrieval import HashingEncoder
 
 PEOPLE = ("Orla", "Ilka", "Tomas", "Nuria", "Bram", "Sefa")

@@ -18,8 +18,8 @@ from agentcl.store import Adapter
 pytest.importorskip("peft")
 torch = pytest.importorskip("torch")
 
-from agentcl.consolidation import methods as hooks  # noqa: E402  # they need torch
-from agentcl.consolidation import opening, training  # noqa: E402
+from agentcl.consolidation import training  # noqa: E402  # they need torch
+from agentcl.consolidation.methods import hooks, opening  # noqa: E402
 
 # PEFT asks transformers by a name that is to be dropped.
 pytestmark = pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing.:FutureWarning")

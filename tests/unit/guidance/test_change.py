@@ -7,8 +7,8 @@ from collections.abc import Iterable
 import pytest
 
 from agentcl import InvalidInput
-from agentcl.guidance.change import ChangeDetector, ScoreAlarm, ScoreChange
-from agentcl.guidance.expectation import Expectation
+from agentcl.guidance.progress.change import ChangeDetector, ScoreAlarm, ScoreChange
+from agentcl.guidance.progress.expectation import Expectation
 
 
 def alarms(rates: Iterable[float], seed: int) -> list[tuple[int, str]]:

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agentcl import InvalidInput
-from agentcl.guidance.credit import Counts, Credit, Exposed
-from agentcl.guidance.expectation import Expectation
+from agentcl.guidance.evidence.credit import Counts, Credit, Exposed
+from agentcl.guidance.progress.expectation import Expectation
 
 EXPOSURES = st.lists(
     st.builds(

@@ -9,8 +9,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agentcl.guidance.belief import Belief
 from agentcl.guidance.demonstrations import Demonstrated, demonstrate
+from agentcl.guidance.evidence.belief import Belief
 from agentcl.lessons import Stretch
 from agentcl.store.episodes import Ended
 

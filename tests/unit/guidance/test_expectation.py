@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agentcl import InvalidInput
-from agentcl.guidance.expectation import Expectation, ExpectedScore
+from agentcl.guidance.progress.expectation import Expectation, ExpectedScore
 
 SCORES = st.lists(
     st.tuples(st.sampled_from("abc"), st.floats(0, 1, allow_nan=False)), min_size=1, max_size=30

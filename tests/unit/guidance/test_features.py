@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agentcl.guidance.decision import decide, threshold
-from agentcl.guidance.features import (
+from agentcl.guidance.meaning.decision import decide, threshold
+from agentcl.guidance.meaning.features import (
     MOST_SENTENCES,
     NAMES,
     Seen,
@@ -20,7 +20,7 @@ from agentcl.guidance.features import (
     is_stated,
     sentences,
 )
-from agentcl.guidance.same import content
+from agentcl.guidance.meaning.same import content
 
 TEXT = "The queue is full. Nobody drained it yet!"
 

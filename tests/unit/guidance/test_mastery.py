@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agentcl.guidance.mastery import Skill, skills_of
+from agentcl.guidance.progress.mastery import Skill, skills_of
 from agentcl.store.episodes import Episode
 from agentcl.store.records import Scope
 

@@ -5,7 +5,7 @@ import random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agentcl.guidance.novelty import Alarm, Novelty
+from agentcl.guidance.progress.novelty import Alarm, Novelty
 
 SHOP = [
     "refund",

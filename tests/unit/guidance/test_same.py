@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from agentcl.guidance.relevance import Situations, words_of
-from agentcl.guidance.same import key_of, names, oppose
+from agentcl.guidance.meaning.relevance import Situations, words_of
+from agentcl.guidance.meaning.same import key_of, names, oppose
 from agentcl.lessons import Lesson
 
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agentcl.guidance.belief import Belief
+from agentcl.guidance.evidence.belief import Belief
 from agentcl.guidance.rules import GuidanceRules
 from agentcl.guidance.selection import Choice, Place, choose, line_of, probability_of
 from agentcl.guidance.state import GuidanceState

@@ -12,11 +12,11 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from agentcl.guidance.credit import Credit
+from agentcl.guidance.evidence.credit import Credit
+from agentcl.guidance.evidence.sight import Sight, line_of
+from agentcl.guidance.evidence.trust import Trust
 from agentcl.guidance.selection import Choice, Place, choose
-from agentcl.guidance.sight import Sight, line_of
 from agentcl.guidance.state import GuidanceState
-from agentcl.guidance.trust import Trust
 from agentcl.store.episodes import Decision, Episode, Exposure, Guidance, Reflection, Stated
 from agentcl.store.records import Record, Scope, from_micros
 from agentcl.store.rows import Row, body_json, fields_of

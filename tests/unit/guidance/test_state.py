@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import random
 
-from agentcl.guidance.belief import Belief
+from agentcl.guidance.evidence.belief import Belief
 from agentcl.guidance.selection import Choice, Place, choose
 from agentcl.guidance.state import GuidanceState
 from agentcl.store.episodes import (

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agentcl.guidance.trust import Trust
+from agentcl.guidance.evidence.trust import Trust
 
 CLASS = "experience:do"
 

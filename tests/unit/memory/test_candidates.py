@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from agentcl import Lesson, Memory
-from agentcl.guidance.belief import LessonState
+from agentcl.guidance.evidence.belief import LessonState
 from agentcl.memory.lessons.candidates import Candidates, by_condition
 from agentcl.retrieval import HashingEncoder
 from agentcl.store import WriteScope

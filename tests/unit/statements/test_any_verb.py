@@ -5,7 +5,7 @@ from datetime import datetime, timedelta, timezone
 import pytest
 
 from agentcl.statements import RuleDigester
-from agentcl.statements.open_verbs import lemma_of
+from agentcl.statements.english.open_verbs import lemma_of
 from agentcl.statements.reading import Assertion
 from agentcl.store.conversations import Turn
 

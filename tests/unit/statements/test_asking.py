@@ -2,7 +2,7 @@
 
 import pytest
 
-from agentcl.statements.hearing import asked_in
+from agentcl.statements.english.hearing import asked_in
 
 
 @pytest.mark.parametrize(

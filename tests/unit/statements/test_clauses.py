@@ -4,7 +4,7 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from agentcl.statements.clauses import clauses
+from agentcl.statements.english.clauses import clauses
 
 FRIDAY = datetime(2025, 6, 20, 21, 20, tzinfo=timezone(timedelta(hours=2)))
 

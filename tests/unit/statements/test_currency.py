@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from agentcl.errors import InvalidInput
 from agentcl.statements.currency import Span, contradictions, settle
-from agentcl.statements.periods import check_period, period
+from agentcl.statements.dates.periods import check_period, period
 from agentcl.statements.slots import attribute_key, has_several, slot_of, subject_key, value_key
 from agentcl.store.conversations import Statement
 

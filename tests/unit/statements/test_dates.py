@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agentcl.statements.calendar_days import Tense
-from agentcl.statements.dates import Mention, mentions, resolve
-from agentcl.statements.periods import period
+from agentcl.statements.dates.days import Tense
+from agentcl.statements.dates.periods import period
+from agentcl.statements.dates.resolving import Mention, mentions, resolve
 
 # Said on a Friday evening.
 FRIDAY = datetime(2025, 6, 20, 21, 20, tzinfo=timezone(timedelta(hours=2)))

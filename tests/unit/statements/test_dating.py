@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agentcl.statements.dating import dated, tense_of
+from agentcl.statements.dates.dating import dated, tense_of
 
 # Said on a Friday evening.
 FRIDAY = datetime(2025, 6, 20, 21, 20, tzinfo=timezone(timedelta(hours=2)))

@@ -7,8 +7,7 @@ import pytest
 
 from agentcl.retrieval.conditions import is_installed
 from agentcl.statements import LearnedDigester
-from agentcl.statements.reading import Assertion
-from agentcl.statements.tagging import (
+from agentcl.statements.digesters.tagging import (
     BEGIN,
     INSIDE,
     OUTSIDE,
@@ -18,6 +17,7 @@ from agentcl.statements.tagging import (
     spans_of,
     tags_of,
 )
+from agentcl.statements.reading import Assertion
 from agentcl.store.conversations import Turn
 
 AT = datetime(2026, 3, 4, 12, tzinfo=UTC)  # a Wednesday

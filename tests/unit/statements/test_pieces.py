@@ -1,6 +1,6 @@
 """What of a conversation the trained model is given to read."""
 
-from agentcl.statements.pieces import OwnWords, pieces
+from agentcl.statements.digesters.pieces import OwnWords, pieces
 
 
 def test_each_piece_stands_behind_what_was_said_before_it() -> None:

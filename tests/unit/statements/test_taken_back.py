@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from agentcl.statements.taken_back import amended, taken_back, without_taken_back
+from agentcl.statements.english.taken_back import amended, taken_back, without_taken_back
 
 MAY = datetime(2025, 5, 19, 12, tzinfo=UTC)
 

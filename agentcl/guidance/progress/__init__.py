@@ -1,0 +1,1 @@
+"""How tasks go: what is expected, what changed, and what is mastered."""

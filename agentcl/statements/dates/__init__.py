@@ -1,0 +1,1 @@
+"""Dates in what people say: which words name one, and which day it is."""
