@@ -20,7 +20,7 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from results import machine, save, table
+from parts.results import machine, save, table
 from situations import SETS, load
 
 from agentcl.retrieval import open_encoder

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from kept_vectors import KeptVectors
-from results import machine, save
+from parts.kept_vectors import KeptVectors
+from parts.results import machine, save
 
 from agentcl import ANY, Memory
 from agentcl.envs import holding_histories

@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 
 sys.path.insert(0, str(Path(__file__).parent))
 from embeddings import augmented, questions
-from results import machine, save, table
+from parts.results import machine, save, table
 
 from agentcl.retrieval.exact import ExactIndex, to_units
 from agentcl.retrieval.index import Change, Entry, Index, Query

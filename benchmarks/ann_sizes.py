@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent))
-from results import machine, save, table
+from parts.results import machine, save, table
 
 from agentcl.retrieval import row_files
 from agentcl.retrieval.exact import ExactIndex

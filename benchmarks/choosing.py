@@ -18,10 +18,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-import company
 import numpy as np
 from consolidation import reading_probes
-from results import machine, save, table, wilson
+from parts import company
+from parts.results import machine, save, table, wilson
 
 from agentcl import Memory
 from agentcl.consolidation import (
@@ -32,7 +32,7 @@ from agentcl.consolidation import (
     rows_of,
     select,
 )
-from agentcl.consolidation.rehearsing import general_prompts
+from agentcl.consolidation.rows.rehearsing import general_prompts
 from agentcl.memory.adapters.choosing import best_of
 from agentcl.retrieval import Encoder, open_encoder
 from agentcl.store import Statement

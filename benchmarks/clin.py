@@ -30,7 +30,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from results import CACHE, machine, save, table, with_earlier
+from parts.results import CACHE, machine, save, table, with_earlier
 
 from agentcl import Agent, Memory, OpenAIChat, OutcomeTeacher, Student
 from agentcl.agents.prompts import ask_note

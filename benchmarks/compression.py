@@ -20,9 +20,9 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-import results
 from numpy.typing import NDArray
-from recalls import interval
+from parts import results
+from parts.recalls import interval
 from rich.progress import track
 
 from agentcl import Memory

@@ -32,9 +32,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-import company
-from results import CACHE, machine, save, table, wilson
-from talking import Talker
+from parts import company
+from parts.results import CACHE, machine, save, table, wilson
+from parts.talking import Talker
 
 from agentcl import Memory
 from agentcl.consolidation import (
@@ -49,8 +49,8 @@ from agentcl.consolidation import (
     unfinished,
 )
 from agentcl.consolidation.general import is_said
-from agentcl.consolidation.phrasing import UNKNOWN
-from agentcl.guidance.belief import lesson_of
+from agentcl.consolidation.rows.phrasing import UNKNOWN
+from agentcl.guidance.evidence.belief import lesson_of
 from agentcl.store import Adapter, Scope
 
 _REMEMBERED: Final = "What is remembered:\n{memory}\n\n{question}"

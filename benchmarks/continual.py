@@ -20,8 +20,8 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Final
 
-from results import CACHE, machine, save, table
-from talking import Talker
+from parts.results import CACHE, machine, save, table
+from parts.talking import Talker
 
 from agentcl.bench import ScoreMatrix, transfer
 from agentcl.consolidation import (

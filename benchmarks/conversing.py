@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from results import machine, save
+from parts.results import machine, save
 
 from agentcl import ANY, AsyncMemory, Memory
 from agentcl.envs import holding_histories

@@ -26,10 +26,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
-from results import machine, save, table
+from parts.results import machine, save, table
 
-from agentcl.guidance.credit import Credit, Exposed
-from agentcl.guidance.expectation import Expectation
+from agentcl.guidance.evidence.credit import Credit, Exposed
+from agentcl.guidance.progress.expectation import Expectation
 
 EPISODES: Final = 200
 SEEDS: Final = 40

@@ -15,14 +15,14 @@ from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple, Protocol
 
 from credit import EPISODES, KINDS, OUTCOMES, Bandit
-from results import machine, save, table
+from parts.results import machine, save, table
 
-from agentcl.guidance.credit import Credit, Exposed
-from agentcl.guidance.expectation import Expectation
+from agentcl.guidance.evidence.credit import Credit, Exposed
+from agentcl.guidance.progress.expectation import Expectation
 
 SEEDS: Final = 40
 EACH: Final = (1, 2)  # lessons of every class, of which there are seven
-_SPREAD: Final = 0.2  # of uplifts, as in `agentcl.guidance.credit`
+_SPREAD: Final = 0.2  # of uplifts, as in `agentcl.guidance.evidence.credit`
 
 
 class Ranked(NamedTuple):

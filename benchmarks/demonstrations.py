@@ -33,7 +33,7 @@ from typing import Any, Final
 
 from outcomes import PARTS, solved
 from outcomes import summary as of_lives
-from results import CACHE, machine, save, table
+from parts.results import CACHE, machine, save, table
 
 from agentcl import Agent, Memory, OpenAIChat, OutcomeTeacher, Student
 from agentcl.envs.acting import Act, Actor, Situation

@@ -24,7 +24,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 from outcomes import MAX_TOKENS, PARTS, Told, show, summary, together
-from results import CACHE, machine, save, with_earlier
+from parts.results import CACHE, machine, save, with_earlier
 
 from agentcl import Agent, Memory, OpenAIChat, OutcomeTeacher, Student, Teacher
 from agentcl.agents import Distiller

@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
-from bare_engines import (
+from parts.bare_engines import (
     BareBabyAI,
     BareHousehold,
     BareScienceWorld,
@@ -35,7 +35,7 @@ from bare_engines import (
     BareTextWorld,
     Engine,
 )
-from results import CACHE, FOLDER, machine, save, table
+from parts.results import CACHE, FOLDER, machine, save, table
 
 from agentcl.envs.base import Environment, Task
 from agentcl.envs.policies import OraclePolicy, Policy, RandomPolicy, play

@@ -14,8 +14,8 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from results import FOLDER, machine, save, table
-from runs import finished, over_seeds
+from parts.results import FOLDER, machine, save, table
+from parts.runs import finished, over_seeds
 
 from agentcl.bench.folder import RunFolder
 from agentcl.bench.rows import ResultRow

@@ -20,8 +20,8 @@ from agentcl.retrieval.encoders import open_encoder
 from agentcl.retrieval.encoders.base import Role
 
 sys.path.insert(0, str(Path(__file__).parent))
-from corpora import load
-from results import CACHE
+from parts.corpora import load
+from parts.results import CACHE
 
 _SHARD = 5_000
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+")

@@ -21,8 +21,8 @@ from pathlib import Path
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent))
-from corpora import load
-from results import machine, save, table
+from parts.corpora import load
+from parts.results import machine, save, table
 
 from agentcl.retrieval.encoders.local import SentenceTransformerEncoder
 

@@ -21,9 +21,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from episode_lines import Alike, Counted, EpisodeMemory, Last, Remembering
 from numpy.typing import NDArray
-from results import machine, save, table
+from parts.episode_lines import Alike, Counted, EpisodeMemory, Last, Remembering
+from parts.results import machine, save, table
 
 from agentcl import Memory
 from agentcl.bench.baselines.registry import open_baseline

@@ -47,9 +47,9 @@ from agentcl.text.sentences import sentences
 from agentcl.text.terms import terms
 
 sys.path.insert(0, str(Path(__file__).parent))
-from kept_vectors import KeptVectors
-from recalls import SEED, interval
-from results import CACHE, machine, save, table
+from parts.kept_vectors import KeptVectors
+from parts.recalls import SEED, interval
+from parts.results import CACHE, machine, save, table
 
 SHARES: Final = (1 / 8, 1 / 4, 1 / 2, 1.0)
 HITS: Final = 10

@@ -13,8 +13,8 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from results import machine, save, table
-from runs import finished, gain, mean
+from parts.results import machine, save, table
+from parts.runs import finished, gain, mean
 
 from agentcl.bench.folder import RunFolder
 from agentcl.bench.rows import ResultRow

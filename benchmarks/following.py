@@ -28,7 +28,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, Final
 
-from results import CACHE, FOLDER, machine, save, table, wilson
+from parts.results import CACHE, FOLDER, machine, save, table, wilson
 
 from agentcl.agents.forms import FORMS
 from agentcl.agents.probes import CONDITIONS

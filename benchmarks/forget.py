@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
-from results import machine, save, table
+from parts.results import machine, save, table
 
 from agentcl import Draft, Memory
 

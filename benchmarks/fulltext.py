@@ -26,9 +26,9 @@ from agentcl.store.records import Scope, ScopeView
 from agentcl.text.terms import terms
 
 sys.path.insert(0, str(Path(__file__).parent))
-from corpora import Corpus, load
 from embeddings import texts
-from results import machine, save, table
+from parts.corpora import Corpus, load
+from parts.results import machine, save, table
 
 Search = Callable[[str], list[int]]  # question -> positions of texts, best first
 EVERYTHING = ScopeView(None, None, None, None)

@@ -22,7 +22,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 sys.path.insert(0, str(Path(__file__).parent))
-from results import FOLDER, machine, save
+from parts.results import FOLDER, machine, save
 
 from tests.fuzzing import KINDS, Fuzzing, bound_memory
 

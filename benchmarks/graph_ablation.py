@@ -19,9 +19,9 @@ from agentcl import Document, Draft, Memory
 from agentcl.retrieval.graph.settings import Edges, GraphSettings
 
 sys.path.insert(0, str(Path(__file__).parent))
-from corpora import Corpus, load
-from recalls import DEPTHS, Shares, documents_of, interval, recalls
-from results import machine, save, table
+from parts.corpora import Corpus, load
+from parts.recalls import DEPTHS, Shares, documents_of, interval, recalls
+from parts.results import machine, save, table
 
 DEFAULT = "default"
 VARIANTS = {

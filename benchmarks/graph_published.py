@@ -36,10 +36,10 @@ from agentcl.retrieval.modes import PUBLISHED, Mode, SearchMode
 from agentcl.store.records import Fact
 
 sys.path.insert(0, str(Path(__file__).parent))
-from corpora import Corpus, load
-from peers import kept
-from recalls import DEPTHS, interval, recalls
-from results import machine, save, table
+from parts.corpora import Corpus, load
+from parts.peers import kept
+from parts.recalls import DEPTHS, interval, recalls
+from parts.results import machine, save, table
 
 PACKAGE: Final = "hipporag==2.0.0a4"
 NEEDS: Final = (
@@ -113,7 +113,7 @@ def published(folder: Path) -> dict[str, Any]:
     python = kept("hipporag", *NEEDS)
     bare = [str(python), "-m", "pip", "install", "-q", "--no-deps", PACKAGE]
     subprocess.run(bare, check=True)
-    script = Path(__file__).with_name("hipporag_run.py")
+    script = Path(__file__).with_name("parts") / "hipporag_run.py"
     subprocess.run([str(python), str(script), str(folder)], check=True)
     found: dict[str, Any] = json.loads((folder / "published.json").read_text("utf-8"))
     return found
@@ -163,7 +163,7 @@ def ours(folder: Path, *options: str) -> dict[str, Any]:
     """Run agentcl from nothing in a process of its own; return what it found and its seconds."""
     name = "torch" if options else "bare"
     rmtree(folder / name, ignore_errors=True)
-    script = Path(__file__).with_name("agentcl_run.py")
+    script = Path(__file__).with_name("parts") / "agentcl_run.py"
     subprocess.run([sys.executable, str(script), str(folder), *options], check=True)
     found: dict[str, Any] = json.loads((folder / f"{name}.json").read_text("utf-8"))
     return found

@@ -29,8 +29,8 @@ from agentcl.retrieval.modes import Mode
 
 sys.path.insert(0, str(Path(__file__).parent))
 import embeddings
-from corpora import load
-from results import machine, save, table
+from parts.corpora import load
+from parts.results import machine, save, table
 
 SIZES: Final = (100, 2_000, 10_000, 100_000)
 MODES: Final[tuple[Mode, ...]] = ("dense", "text", "hybrid", "graph")

@@ -33,8 +33,8 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any, Final
 
-from results import CACHE, FOLDER, machine, save, table
-from runs import finished, over_seeds
+from parts.results import CACHE, FOLDER, machine, save, table
+from parts.runs import finished, over_seeds
 
 from agentcl.bench.folder import RunFolder
 from agentcl.bench.metrics.curves import adaptive_efficiency, break_even_cost, break_even_score

@@ -20,7 +20,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from results import machine, save, table
+from parts.results import machine, save, table
 
 from agentcl import Memory
 from agentcl.guidance.selection import Place, choose

@@ -28,11 +28,11 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from holding_scores import Score, is_right_answer, scored
-from holding_statements import Reading, compared
-from kept_vectors import KeptVectors
-from recalls import SEED
-from results import CACHE, FOLDER, machine, save, table
+from parts.holding_scores import Score, is_right_answer, scored
+from parts.holding_statements import Reading, compared
+from parts.kept_vectors import KeptVectors
+from parts.recalls import SEED
+from parts.results import CACHE, FOLDER, machine, save, table
 
 from agentcl import ANY, Draft, Memory
 from agentcl.bench.questions import Reader
@@ -41,7 +41,7 @@ from agentcl.envs.questions.holding import holding_histories
 from agentcl.models import CachedModel, ChatModel, OpenAIChat, open_model
 from agentcl.retrieval.encoders import Encoder
 from agentcl.statements import Digester
-from agentcl.statements.periods import period
+from agentcl.statements.dates.periods import period
 from agentcl.text import estimate_tokens
 
 HITS: Final = 8
@@ -316,7 +316,7 @@ def _arms(
     if hasattr(Memory, "context"):
         arms["context, turns"] = InContext
         arms["context, gold statements"] = Gold
-    if hasattr(Memory, "context") and find_spec("agentcl.statements.rules"):
+    if hasattr(Memory, "context") and find_spec("agentcl.statements.digesters.rules"):
         from agentcl.statements import LearnedDigester, RuleDigester
 
         arms["context, rules"] = type("ByRules", (InContext,), {"digester": RuleDigester()})

@@ -33,7 +33,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from results import FOLDER, machine, save, table
+from parts.results import FOLDER, machine, save, table
 
 from agentcl import Memory
 from agentcl.lessons import Lesson, read_sentence

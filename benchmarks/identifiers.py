@@ -26,9 +26,9 @@ from agentcl import Draft, Memory
 from agentcl.retrieval.modes import Mode
 
 sys.path.insert(0, str(Path(__file__).parent))
-from kept_vectors import KeptVectors
-from recalls import SEED, interval
-from results import machine, save, table
+from parts.kept_vectors import KeptVectors
+from parts.recalls import SEED, interval
+from parts.results import machine, save, table
 
 MODES: Final[tuple[Mode, ...]] = ("text", "hybrid", "graph", "dense")
 EACH: Final = 20  # identifiers of each kind

@@ -25,8 +25,8 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from kept_vectors import KeptVectors
 from numpy.typing import NDArray
+from parts.kept_vectors import KeptVectors
 
 from agentcl import Draft, Memory
 from agentcl.retrieval import fusion
@@ -36,10 +36,10 @@ from agentcl.retrieval.index import Match
 from agentcl.retrieval.modes import Mode
 
 sys.path.insert(0, str(Path(__file__).parent))
-from corpora import Corpus, load
 from locomo_recall import conversations
-from recalls import DEPTHS, SEED, Shares, documents_of, interval, recalls
-from results import machine, save, table
+from parts.corpora import Corpus, load
+from parts.recalls import DEPTHS, SEED, Shares, documents_of, interval, recalls
+from parts.results import machine, save, table
 
 DEPTH: Final = 200  # of each ranking, as the retriever asks
 AT: Final = DEPTHS.index(5)

@@ -15,8 +15,8 @@ import argparse
 from collections.abc import Sequence
 from typing import Any
 
-from results import machine, save, table
-from runs import finished, gain, mean
+from parts.results import machine, save, table
+from parts.runs import finished, gain, mean
 
 from agentcl.bench.baseline_player import BaselinePlayer, MemoryOf
 from agentcl.bench.baselines.base import Item

@@ -32,9 +32,9 @@ from agentcl.envs.questions.records import Question, QuestionStream
 
 sys.path.insert(0, str(Path(__file__).parent))
 from graph_published import Remembered
-from peers import kept
-from recalls import SEED, Interval, interval
-from results import machine, save, table
+from parts.peers import kept
+from parts.recalls import SEED, Interval, interval
+from parts.results import machine, save, table
 
 FILE: Final = "locomo10-dev5.json.gz"
 FAULTS: Final = "answer-key-errors-dev5.json.gz"

@@ -19,10 +19,10 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from kept_vectors import KeptVectors
 from locomo_recall import FILE
-from recalls import interval
-from results import machine, save, table
+from parts.kept_vectors import KeptVectors
+from parts.recalls import interval
+from parts.results import machine, save, table
 
 from agentcl import ANY, Draft, Memory
 from agentcl.envs import Arrival, Question, QuestionStream, read_locomo, recall_at

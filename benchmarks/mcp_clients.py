@@ -26,7 +26,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "e2e")
 sys.path.insert(0, str(Path(__file__).parent))
 from crowd import by_streams, check, served, work
 from mcp import Client
-from results import machine, save
+from parts.results import machine, save
 
 from agentcl import Memory
 from agentcl.mcp import Tools

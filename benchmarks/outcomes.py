@@ -33,8 +33,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-from listening import Listener
-from results import CACHE, machine, save, table, with_earlier
+from parts.listening import Listener
+from parts.results import CACHE, machine, save, table, with_earlier
 
 from agentcl import Agent, Memory, OpenAIChat, OutcomeTeacher, Student, Teacher
 from agentcl.agents import Distilled, Distiller, Transcript

@@ -27,7 +27,7 @@ from agentcl.retrieval.graph.pagerank import Walker
 from agentcl.retrieval.graph.settings import DAMPING
 
 sys.path.insert(0, str(Path(__file__).parent))
-from results import machine, save, table
+from parts.results import machine, save, table
 
 Floats = NDArray[np.float64]
 Answer = Callable[[dict[int, float]], tuple[Any, Any]]  # nodes, and how often they are visited

@@ -26,9 +26,9 @@ from numpy.typing import NDArray
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 sys.path.insert(0, str(Path(__file__).parent))
-from corpora import load
 from embeddings import texts
-from results import machine, save, table
+from parts.corpora import load
+from parts.results import machine, save, table
 
 from agentcl.retrieval.encoders import open_encoder
 from agentcl.retrieval.exact import ExactIndex

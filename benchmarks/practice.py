@@ -27,8 +27,8 @@ from itertools import chain
 from typing import Any, Final
 
 from outcomes import Told
-from results import machine, save, table
-from runs import over_seeds
+from parts.results import machine, save, table
+from parts.runs import over_seeds
 
 from agentcl import Agent, Memory
 from agentcl.envs.acting import Actor

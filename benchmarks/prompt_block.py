@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from results import machine, save, table
+from parts.results import machine, save, table
 
 from agentcl import Hit, Recall, Scope
 from agentcl.models import REFERENCE_FOLDER

@@ -32,7 +32,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import httpx
-from results import FOLDER, machine, save, table
+from parts.results import FOLDER, machine, save, table
 
 from agentcl import Memory
 

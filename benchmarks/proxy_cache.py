@@ -38,8 +38,8 @@ from typing import Any, Final
 from urllib.request import urlopen
 
 import httpx
+from parts.results import machine, save, table
 from proxy import running
-from results import machine, save, table
 
 from agentcl import Memory
 from agentcl.models import Message, ScriptedModel, VllmServer, kept_model, unpacked

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
-from results import CACHE, machine, table
+from parts.results import CACHE, machine, table
 
 from agentcl import Memory
 from agentcl.jobs import Ray

@@ -21,7 +21,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import results
+from parts import results
 from rich.progress import track
 
 from agentcl.models import ChatModel

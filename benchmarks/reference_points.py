@@ -12,7 +12,7 @@ import statistics
 from itertools import islice
 from typing import Any
 
-from results import FOLDER, machine, save, table
+from parts.results import FOLDER, machine, save, table
 
 from agentcl.envs.base import Bounded, Domain, Environment
 from agentcl.envs.policies import Played, ReplayPolicy, play, policies_of

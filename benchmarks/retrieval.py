@@ -24,10 +24,10 @@ from agentcl.retrieval.modes import PUBLISHED as AS_PUBLISHED
 from agentcl.retrieval.modes import Mode, SearchMode
 
 sys.path.insert(0, str(Path(__file__).parent))
-from corpora import Corpus, load
-from kept_vectors import KeptVectors
-from recalls import DEPTHS, SEED, Shares, documents_of, interval, recalls
-from results import machine, save, table
+from parts.corpora import Corpus, load
+from parts.kept_vectors import KeptVectors
+from parts.recalls import DEPTHS, SEED, Shares, documents_of, interval, recalls
+from parts.results import machine, save, table
 
 MODES: tuple[Mode, ...] = ("text", "dense", "hybrid", "graph")
 NAMES = {"text": "BM25", "dense": "dense", "hybrid": "hybrid", "graph": "graph"}

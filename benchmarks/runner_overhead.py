@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from results import machine, save, table
+from parts.results import machine, save, table
 
 from agentcl.bench.folder import RunFolder
 from agentcl.bench.rows import Part

@@ -24,11 +24,11 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from results import machine, save, table
+from parts.results import machine, save, table
 from sklearn.linear_model import LogisticRegression
 
 from agentcl import Lesson
-from agentcl.guidance.same import content, key_of
+from agentcl.guidance.meaning.same import content, key_of
 from agentcl.retrieval import open_encoder
 
 OWN: Final = Path(__file__).parents[1] / "training" / "matching" / "situations"

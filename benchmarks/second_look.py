@@ -20,9 +20,9 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from kept_vectors import KeptVectors
-from recalls import interval
-from results import machine, save, table
+from parts.kept_vectors import KeptVectors
+from parts.recalls import interval
+from parts.results import machine, save, table
 
 from agentcl import ANY, Memory
 from agentcl.bench.questions import Reader

@@ -29,7 +29,7 @@ from typing import Any, Final
 from urllib.error import URLError
 from urllib.request import urlopen
 
-from results import machine, save, table, with_earlier
+from parts.results import machine, save, table, with_earlier
 
 from agentcl import Student
 from agentcl.agents.probes import following

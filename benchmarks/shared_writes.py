@@ -23,7 +23,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 sys.path.insert(0, str(Path(__file__).parent))
-from results import machine, save, table
+from parts.results import machine, save, table
 
 from agentcl import Memory
 from agentcl.testing.store import EVERYBODY

@@ -27,13 +27,13 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
-from results import machine, save, table
-from runs import finished
+from parts.results import machine, save, table
+from parts.runs import finished
 
 from agentcl.envs import open_domain
-from agentcl.guidance.novelty import Novelty
-from agentcl.guidance.same import content
-from agentcl.guidance.shifts import ScoreShift
+from agentcl.guidance.meaning.same import content
+from agentcl.guidance.progress.novelty import Novelty
+from agentcl.guidance.progress.shifts import ScoreShift
 from agentcl.memory import Memory
 
 SITUATIONS: Final = Path(__file__).parents[1].parent / "shared/data/situations/lessons-dev.json"

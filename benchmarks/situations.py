@@ -39,10 +39,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 sys.path.insert(0, str(Path(__file__).parent))
-from results import CACHE, machine, save, table, with_earlier
+from parts.results import CACHE, machine, save, table, with_earlier
 
 from agentcl import Lesson, Memory, OpenAIChat
-from agentcl.guidance.relevance import Situations, words_of
+from agentcl.guidance.meaning.relevance import Situations, words_of
 from agentcl.memory import ModelChecker
 from agentcl.memory.lessons import matching
 from agentcl.models import CachedModel

@@ -22,8 +22,8 @@ from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
-from peers import ROOT, install
-from results import machine, save, table
+from parts.peers import ROOT, install
+from parts.results import machine, save, table
 
 LIBRARIES = {  # name: (what pip installs, what a program begins with)
     "empty": ((), "import sys"),

@@ -27,7 +27,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from results import machine, save, table
+from parts.results import machine, save, table
 
 from agentcl import Memory
 from agentcl.bench import Learnings, Trajectory, learn_cases, paired_interval, read_trajectories

@@ -17,8 +17,8 @@ import tempfile
 from collections.abc import Sequence
 from typing import Any, Final
 
-from results import machine, save, table
-from runs import over_seeds
+from parts.results import machine, save, table
+from parts.runs import over_seeds
 
 from agentcl import Memory
 from agentcl.agents.agent import Agent

@@ -26,8 +26,8 @@ from typing import Any, Final
 
 from conversing import ByHash, messages_of
 from holding import InContext, measure, summary
-from kept_vectors import KeptVectors
-from results import machine, save
+from parts.kept_vectors import KeptVectors
+from parts.results import machine, save
 
 from agentcl import ANY, Memory
 from agentcl.envs import holding_histories

@@ -18,7 +18,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "e2e"))
 sys.path.insert(0, str(Path(__file__).parent))
 from killing import THREADS, run
-from results import machine, save
+from parts.results import machine, save
 
 
 def main() -> None:

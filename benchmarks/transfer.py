@@ -26,8 +26,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from typing import Any, Final
 
-from results import FOLDER, machine, save, table
-from runs import finished, over_seeds
+from parts.results import FOLDER, machine, save, table
+from parts.runs import finished, over_seeds
 
 from agentcl.bench.folder import RunFolder
 from agentcl.bench.report.writing import write_report

@@ -12,7 +12,7 @@ import json
 import re
 from typing import Any, Final
 
-from results import FOLDER, machine, save, table
+from parts.results import FOLDER, machine, save, table
 
 from agentcl.agents.probes import DECIDING
 from agentcl.text.homes import config_folder

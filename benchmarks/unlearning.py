@@ -19,15 +19,15 @@ from pathlib import Path
 from random import Random
 from typing import Any, Final
 
-import company
 from consolidation import consolidated, kept, paired
-from results import CACHE, machine, save, table, wilson
-from talking import Talker
+from parts import company
+from parts.results import CACHE, machine, save, table, wilson
+from parts.talking import Talker
 
 from agentcl import Memory
 from agentcl.consolidation import Probe, Recipe
 from agentcl.consolidation.general import is_said
-from agentcl.consolidation.phrasing import questions_of, train_and_held
+from agentcl.consolidation.rows.phrasing import questions_of, train_and_held
 
 _CHOICES: Final = 4
 _GROUPS: Final = ("forgotten", "neighbours", "others")

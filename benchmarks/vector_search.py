@@ -30,7 +30,7 @@ from agentcl.store.records import ScopeView
 
 sys.path.insert(0, str(Path(__file__).parent))
 from embeddings import questions, vectors
-from results import machine, save, table
+from parts.results import machine, save, table
 
 Floats = NDArray[np.float32]
 Search = Callable[[Floats], Sequence[int]]

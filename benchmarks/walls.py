@@ -18,7 +18,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 sys.path.insert(0, str(Path(__file__).parent))
-from results import machine, save
+from parts.results import machine, save
 
 from agentcl.store.postgres.address import parse
 from agentcl.store.postgres.connecting import Connector

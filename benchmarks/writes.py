@@ -28,8 +28,8 @@ from agentcl import Memory
 
 sys.path.insert(0, str(Path(__file__).parent))
 from embeddings import vectors
-from peers import kept
-from results import machine, save, table
+from parts.peers import kept
+from parts.results import machine, save, table
 
 Floats = NDArray[np.float32]
 TIMES_CHROMA = 5
@@ -65,7 +65,12 @@ def mem0(rows: Floats, folder: Path) -> list[float]:
     folder.mkdir()
     file = folder / "vectors.npy"
     np.save(file, rows)
-    command = [kept("mem0", "mem0ai"), Path(__file__).with_name("mem0_add.py"), file, folder]
+    command = [
+        kept("mem0", "mem0ai"),
+        Path(__file__).with_name("parts") / "mem0_add.py",
+        file,
+        folder,
+    ]
     done = subprocess.run(list(map(str, command)), check=True, capture_output=True, text=True)
     return list(json.loads(done.stdout.splitlines()[-1]))
 

@@ -295,6 +295,11 @@ def test_what_internals_names_is_there() -> None:
     assert [name for name in ours if not (PACKAGE / name).exists()] == []
 
 
+def test_every_benchmark_stands_in_their_list() -> None:
+    listed = re.findall(r"`(\w+\.py)`", (ROOT / "benchmarks/README.md").read_text("utf-8"))
+    assert {*listed} == {path.name for path in (ROOT / "benchmarks").glob("*.py")}
+
+
 @pytest.mark.skipif(
     not (ROOT / ".git").exists() or shutil.which("git") is None, reason="needs a checkout, and git"
 )

@@ -17,7 +17,7 @@ CITY = HoldingQuestion(
 @pytest.fixture
 def scores(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     monkeypatch.syspath_prepend(str(BENCHMARKS))
-    return importlib.import_module("holding_scores")
+    return importlib.import_module("parts.holding_scores")
 
 
 def test_a_value_stands_as_whole_words_only(scores: ModuleType) -> None:

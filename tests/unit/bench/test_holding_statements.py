@@ -46,7 +46,7 @@ HISTORY = History(
 @pytest.fixture
 def compared(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     monkeypatch.syspath_prepend(str(BENCHMARKS))
-    return importlib.import_module("holding_statements")
+    return importlib.import_module("parts.holding_statements")
 
 
 def stated(

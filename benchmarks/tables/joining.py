@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from recalls import DEPTHS
-from report_tables import result, table
+from parts.recalls import DEPTHS
+
+from tables.cells import result, table
 
 _RULES = {
     "RRF": "RRF",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from report_tables import result, table
+from tables.cells import result, table
 
 
 def highlights() -> dict[str, list[str]]:

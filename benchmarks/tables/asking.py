@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from report_tables import RESULTS, result, table
-from results import wilson
+from parts.results import wilson
 
 from agentcl.agents.forms import FORMS
 from agentcl.agents.probes import CONDITIONS
+from tables.cells import RESULTS, result, table
 
 _REAL: Final = "outcomes-qwen2.5-coder-1.5b-remedy"
 _SPOKEN: Final = f"{_REAL}-natural-minilm"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from report_tables import result, table
+from tables.cells import result, table
 
 
 def compression() -> str:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from report_tables import RESULTS, result, table
+from tables.cells import RESULTS, result, table
 
 SUITES = {
     "natural": "natural dialogues",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from report_tables import result, table
+from tables.cells import result, table
 
 _NAME: Final = "consolidation-small"
 _ARMS: Final = {

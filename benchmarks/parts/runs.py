@@ -9,14 +9,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from results import CACHE
-
 from agentcl.bench.folder import RunFolder
 from agentcl.bench.metrics.intervals import student_interval
 from agentcl.bench.report.pairs import difference, pairs_of
 from agentcl.bench.rows import ResultRow
 from agentcl.bench.run import begin, go_on, progress
 from agentcl.bench.settings import from_mapping
+from parts.results import CACHE
 
 
 def finished(name: str, tables: Mapping[str, Any]) -> RunFolder:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from report_tables import result, table
+from tables.cells import result, table
 
 
 def shared_writes() -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -17,11 +18,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from recalls import documents_of
 
 from agentcl import Draft, Memory
 from agentcl.retrieval.encoders.base import Role
 from agentcl.retrieval.modes import PUBLISHED, Mode, SearchMode
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from parts.recalls import documents_of
 
 MODES: dict[str, Mode | SearchMode] = {
     "dense": "dense",

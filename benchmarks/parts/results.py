@@ -10,8 +10,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-FOLDER = Path(__file__).parent / "results"
-CACHE = Path(__file__).parent.parent / ".bench"
+FOLDER = Path(__file__).parents[1] / "results"
+CACHE = Path(__file__).parents[2] / ".bench"
 
 
 def machine(*packages: str) -> dict[str, Any]:
@@ -35,7 +35,7 @@ def save(name: str, result: dict[str, Any]) -> None:
     FOLDER.mkdir(exist_ok=True)
     path = FOLDER / f"{name}.json"
     path.write_text(json.dumps(result, indent=2, ensure_ascii=False) + "\n", "utf-8")
-    print(f"\nwritten to {path.relative_to(Path(__file__).parent.parent)}")
+    print(f"\nwritten to {path.relative_to(Path(__file__).parents[2])}")
 
 
 def with_earlier(name: str, result: dict[str, Any], parts: str) -> dict[str, Any]:

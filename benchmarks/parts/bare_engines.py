@@ -11,9 +11,7 @@ from io import StringIO
 from pathlib import Path
 from typing import Any, Protocol
 
-sys.path.insert(0, str(Path(__file__).parent))
-from results import CACHE
-
+sys.path.insert(0, str(Path(__file__).parents[1]))
 from agentcl.envs.base import Task
 from agentcl.envs.domains.excytin.dialect import to_sqlite
 from agentcl.envs.domains.excytin.domain import InvestigationDomain
@@ -22,6 +20,7 @@ from agentcl.envs.domains.household import begin_game, household_of, open_engine
 from agentcl.envs.domains.scienceworld_engine import JVM_OPTIONS
 from agentcl.envs.domains.taubench import TauBenchDomain, _Checkout, scripted_user
 from agentcl.envs.domains.textworld_games import GameFolder
+from parts.results import CACHE
 
 
 class Engine(Protocol):

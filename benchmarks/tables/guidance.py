@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from report_tables import gained, result, table
+from tables.cells import gained, result, table
 
 _SETTINGS: Final = {
     "adapt": "ADAPT, from the second trial on",

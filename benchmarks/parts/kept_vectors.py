@@ -6,9 +6,8 @@ import sqlite3
 from collections.abc import Sequence
 from hashlib import sha256
 
-from results import CACHE
-
 from agentcl.retrieval.encoders import Role, open_encoder
+from parts.results import CACHE
 
 
 class KeptVectors:

@@ -1,0 +1,1 @@
+"""What several benchmarks share, and what some start as a process of its own."""
