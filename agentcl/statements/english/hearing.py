@@ -63,6 +63,12 @@ _UNREAL: Final = re.compile(
     r"sung|\w{2,20}ed)\b)",
     re.IGNORECASE,
 )
+# "We'd go to Spain every summer" was so.
+_HABIT: Final = re.compile(
+    r"\b(?:every|each) (?:day|week|month|year|time|morning|evening|night|weekend|spring|summer|autumn|fall|winter|\w{3,9}day)\b|"
+    r"\b(?:back then|in those days|as a (?:child|kid|boy|girl|student)|when (?:I|we) (?:was|were))\b",
+    re.IGNORECASE,
+)
 _SHORT: Final = 2  # words: "Maybe.", "Ha, true."
 _ASKING: Final = re.compile(
     r"^\W*(?:(?:and|so|but|ok|okay|right|well|oh|hey|also|quick one|next|please)\W+)*(?:can|could|do|does|did|is|are|was|were|what|what's|how|how's|why|"
@@ -151,7 +157,11 @@ def _supposes(sentence: str) -> bool:
     if _SUPPOSING.match(sentence):
         return True
     parts = [one for one in _BESIDE.split(sentence) if len(one.split()) > _SHORT]
-    return bool(parts) and all(_UNREAL.search(one) for one in parts)
+    return bool(parts) and all(map(_is_unreal, parts))
+
+
+def _is_unreal(part: str) -> bool:
+    return _UNREAL.search(part) is not None and _HABIT.search(part) is None
 
 
 def stated_in(text: str) -> list[str]:

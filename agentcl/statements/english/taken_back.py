@@ -20,11 +20,14 @@ _CUE: Final = re.compile(
     re.IGNORECASE,
 )  # fmt: skip
 _WEAK: Final = re.compile(r"\W*(?:no|nope|actually|rather)\W*", re.IGNORECASE)
+# What one calls out to somebody, too: "I told Anna. Hold on, Peter, I'm coming."
+_CALL: Final = re.compile(r"\W*(?:(?:wait|oops|sorry|hang on|hold on)\W*)+", re.IGNORECASE)
 _NUMBER: Final = re.compile(r"(?<![\w-])(?=[\w./:-]{0,30}\d)[A-Za-z0-9](?:[\w./,:-]{0,30}\w)?")
 _NAME: Final = re.compile(r"[^\W\d_a-z][\w'&-]{1,40}(?:\s[^\W\d_a-z][\w'&-]{0,40}){0,3}")
 _ALIKE: Final = 0.55  # of the characters of a name and of what it corrects
 # "Wait, on 9 May I have an exam" is about something else.
 _GOES_ON: Final = re.compile(r"\s(?:I|we|he|she|they|there|it|you|my|our|the)\b")
+_CLOSING: Final = tuple(".!?")  # a sentence
 _ENDS: Final = re.compile(r"\s*(?:[.,;:!?)\u2026]|$)")
 
 
@@ -122,6 +125,7 @@ def _names(text: str, begin: int, cue: re.Match[str]) -> _Spans | None:
         return None
     alike = SequenceMatcher(None, tail.casefold(), new[0].casefold()).ratio() >= _ALIKE
     is_beside = not text[last.end() : cue.start()].strip(" .,;:!\u2026\u2013\u2014-")
-    if alike or (is_beside and not _WEAK.fullmatch(cue["cue"])):
+    is_called = text[last.end() : last.end() + 1] in _CLOSING and _CALL.fullmatch(cue["cue"])
+    if alike or (is_beside and not is_called and not _WEAK.fullmatch(cue["cue"])):
         return (start, last.end()), new.span()
     return None

@@ -33,6 +33,16 @@ MAY = datetime(2025, 5, 19, 12, tzinfo=UTC)
             "I live in Leuven.",
         ),
         (
+            "I told Anna, hold on, Peter.",
+            "I told […], hold on, Peter.",
+            "I told Peter.",
+        ),
+        (
+            "We met in Lyon. Sorry, I mean Lille.",
+            "We met in […]. Sorry, I mean Lille.",
+            "We met in Lille.",
+        ),
+        (
             "The train goes at 9:15, scratch that, 9:45. Which platform?",
             "The train goes at […], scratch that, 9:45. Which platform?",
             "The train goes at 9:45. Which platform?",
@@ -57,6 +67,8 @@ def test_what_is_replaced_by_something_of_its_kind_is_taken_back(
         "I asked Anna. No, Ben is fine.",
         "Is it Anna? No, Ben.",
         "Sorry, Ben, I was late. I met Anna.",
+        "I told Anna. Hold on, Peter, I'm coming.",
+        "We live in Ghent. Sorry, Tom!",
         "It costs 40 euros. Wait, I paid 30 euros last time.",
         "Version 2.3 fails. No, 2.4 works.",
         "I was in Paris. Actually, London was nicer.",
