@@ -22,7 +22,7 @@ from agentcl.agents.supervisor import Familiarity, Supervisor
 from agentcl.agents.teacher import Correction, Distiller, Review
 from agentcl.envs.acting import Act, Actor, Situation, act_until_over
 from agentcl.envs.base import Domain, Environment, Observation, Outcome, Split, Task
-from agentcl.errors import InvalidInput
+from agentcl.errors import InvalidInput, NoAnswer
 from agentcl.memory.episodes.recording import EpisodeRecorder
 from agentcl.store.checks import WriteScope, check_count, check_scope
 from agentcl.store.episodes import Episode, Share, cluster_of
@@ -156,6 +156,7 @@ class Agent:
         Raises:
             EnvironmentFailed: if the environment breaks; the episode is kept as interrupted.
             ModelUnavailable: if a model cannot be asked; likewise, unless the episode was over by then.
+            NoAnswer: if a model answers nothing at the first step; likewise. At a later one the episode ends there, and is scored.
         """
         rng = random.Random(f"{task.id}:{seed}")
         seen = environment.reset(task, seed=seed)
@@ -315,7 +316,7 @@ class _Acting:
         lane: Lane,
         student: Actor,
     ) -> None:
-        self.over = ""  # the part of the budget that is used up
+        self.over = ""  # the part of the budget that is used up, or why nothing more was done
         self._agent, self._episode, self._lane = agent, episode, lane
         self._student = student
         self._started = agent.clock()
@@ -327,6 +328,15 @@ class _Acting:
         self.over = self._overspent(self._agent.clock() - self._started)
         if self.over:
             return None
+        try:
+            return self._next(situation)
+        except NoAnswer as error:
+            if not situation.history:  # it may never answer so: its limit of tokens, say
+                raise
+            self.over = f"stopped: {error}"
+            return None
+
+    def _next(self, situation: Situation) -> Act | None:
         situation = self._recall(situation)
         if self._lane == "reviewed" and not self._plan:
             self._plan = self._planned(situation)

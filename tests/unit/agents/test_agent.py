@@ -19,7 +19,7 @@ from agentcl.agents.transcript import Transcript
 from agentcl.envs.acting import Act, Situation
 from agentcl.envs.base import Determinism, Observation, Outcome, Score, Task
 from agentcl.envs.domains.incidents.domain import IncidentEnvironment, IncidentOracle
-from agentcl.errors import EnvironmentFailed, InvalidInput, ModelUnavailable
+from agentcl.errors import EnvironmentFailed, InvalidInput, ModelUnavailable, NoAnswer
 from agentcl.lessons import Lesson, read_sentence
 from agentcl.models import Usage
 from tests.integration.test_adapters import train
@@ -148,6 +148,25 @@ def test_an_expert_acts_where_it_is_handed_to_the_teacher(memory: Memory) -> Non
 def test_a_lane_that_nobody_can_play_is_refused_at_once(memory: Memory, lane: str) -> None:
     with pytest.raises(InvalidInput, match=f"nobody can play the lanes {lane}"):
         Agent(memory, Follower(), supervisor=only(lane))
+
+
+@pytest.mark.parametrize("steps", [0, 1])
+def test_a_model_that_comes_to_no_answer_ends_the_episode_that_it_began(
+    memory: Memory, steps: int
+) -> None:
+    class Silent:
+        def act(self, situation: Situation) -> Act:
+            if len(situation.history) == steps:
+                raise NoAnswer("it was cut off")
+            return Act("look around")
+
+    agent = Agent(memory, Silent(), teacher=None)
+    if steps == 0:
+        with pytest.raises(NoAnswer):
+            agent.play(IncidentEnvironment(), TASK, seed=0)
+    else:
+        played = agent.play(IncidentEnvironment(), TASK, seed=0)
+        assert (played.end, played.steps, played.score) == ("stopped: it was cut off", 1, 0.0)
 
 
 def test_budgets_are_hard(memory: Memory) -> None:
