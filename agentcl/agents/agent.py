@@ -131,6 +131,7 @@ class Agent:
         self.looks_again = looks_again
         self._name, self._fingerprint = name, fingerprint
         self.clock = clock
+        self.has_acted = False  # whoever acts has answered before
         self._scope = scope
         check_scope(scope)
         self._check_lanes()
@@ -156,7 +157,7 @@ class Agent:
         Raises:
             EnvironmentFailed: if the environment breaks; the episode is kept as interrupted.
             ModelUnavailable: if a model cannot be asked; likewise, unless the episode was over by then.
-            NoAnswer: if a model answers nothing at the first step; likewise. At a later one the episode ends there, and is scored.
+            NoAnswer: if a model answers nothing, and never did; likewise. Else the episode ends there, and is scored.
         """
         rng = random.Random(f"{task.id}:{seed}")
         seen = environment.reset(task, seed=seed)
@@ -331,7 +332,7 @@ class _Acting:
         try:
             return self._next(situation)
         except NoAnswer as error:
-            if not situation.history:  # it may never answer so: its limit of tokens, say
+            if not self._agent.has_acted:  # perhaps it cannot: with so few tokens, say
                 raise
             self.over = f"stopped: {error}"
             return None
@@ -392,6 +393,7 @@ class _Acting:
         act = actor.act(situation)
         if act is None:
             return None
+        agent.has_acted = True
         self._by = "teacher" if is_taught else "student"
         asked = act if isinstance(act, ModelAct) else ModelAct(act.action)
         episode.spend("teach" if is_taught else "act", asked.usage)
