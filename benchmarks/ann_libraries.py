@@ -32,9 +32,9 @@ sys.path.insert(0, str(Path(__file__).parent))
 from embeddings import augmented, questions
 from parts.results import machine, save, table
 
-from agentcl.retrieval.exact import ExactIndex, to_units
 from agentcl.retrieval.index import Change, Entry, Index, Query
-from agentcl.retrieval.usearch import WRITE_FROM, UsearchIndex
+from agentcl.retrieval.vectors.exact import ExactIndex, to_units
+from agentcl.retrieval.vectors.usearch import WRITE_FROM, UsearchIndex
 from agentcl.store.records import Scope, ScopeView
 
 Floats = NDArray[np.float32]

@@ -25,10 +25,10 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parent))
 from parts.results import machine, save, table
 
-from agentcl.retrieval import row_files
-from agentcl.retrieval.exact import ExactIndex
 from agentcl.retrieval.index import Change, Entry, Query
-from agentcl.retrieval.usearch import WRITE_FROM, UsearchIndex
+from agentcl.retrieval.vectors import row_files
+from agentcl.retrieval.vectors.exact import ExactIndex
+from agentcl.retrieval.vectors.usearch import WRITE_FROM, UsearchIndex
 from agentcl.store.records import Scope, ScopeView
 
 EVERYTHING = ScopeView(None, None, None, None)

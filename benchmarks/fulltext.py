@@ -20,8 +20,8 @@ from typing import Any
 
 import tantivy
 
-from agentcl.retrieval.fulltext import FullTextIndex
 from agentcl.retrieval.index import Change, Entry, Query
+from agentcl.retrieval.words.fulltext import FullTextIndex
 from agentcl.store.records import Scope, ScopeView
 from agentcl.text.terms import terms
 

@@ -31,9 +31,9 @@ from parts.corpora import load
 from parts.results import machine, save, table
 
 from agentcl.retrieval.encoders import open_encoder
-from agentcl.retrieval.exact import ExactIndex
 from agentcl.retrieval.index import Change, Entry, Index, Query
-from agentcl.retrieval.pgvector import PgvectorIndex
+from agentcl.retrieval.vectors.exact import ExactIndex
+from agentcl.retrieval.vectors.pgvector import PgvectorIndex
 from agentcl.store.postgres.address import parse
 from agentcl.store.records import Scope, ScopeView
 from tests.postgres import running

@@ -47,6 +47,7 @@ ARROWS: Final[Mapping[str, str]] = {
 
 # The same for the folders of a large room. What stands beside the folders may import any, and they it.
 FOLDERS: Final[Mapping[str, Mapping[str, str]]] = {
+    "retrieval": {"encoders": "", "extracting": "", "words": "", "vectors": "", "graph": "vectors"},
     "guidance": {"meaning": "", "evidence": "meaning", "progress": "evidence meaning"},
     "statements": {"dates": "", "english": "dates", "digesters": "dates english"},
     "memory": {

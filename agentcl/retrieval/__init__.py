@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 from agentcl import _face
 
 if TYPE_CHECKING:
-    from agentcl.retrieval.chroma import ChromaIndex
     from agentcl.retrieval.encoders import (
         Encoder,
         GivenVectors,
@@ -14,10 +13,8 @@ if TYPE_CHECKING:
         open_encoder,
     )
     from agentcl.retrieval.encoders.openai import OpenAIEncoder
-    from agentcl.retrieval.exact import ExactIndex
     from agentcl.retrieval.filters import Filters
     from agentcl.retrieval.framing import Form
-    from agentcl.retrieval.fulltext import FullTextIndex
     from agentcl.retrieval.graph.names import Extracted, Extractor, NameExtractor, Triple
     from agentcl.retrieval.graph.settings import Edges, GraphSettings
     from agentcl.retrieval.index import Change, Condition, Entry, Index, Match, Query
@@ -25,6 +22,9 @@ if TYPE_CHECKING:
     from agentcl.retrieval.recall import Hit, Link, LinkedFact, Packed, Quote, Recall, ScorePart
     from agentcl.retrieval.retriever import Retrieved, Retriever
     from agentcl.retrieval.states import IndexState
+    from agentcl.retrieval.vectors.chroma import ChromaIndex
+    from agentcl.retrieval.vectors.exact import ExactIndex
+    from agentcl.retrieval.words.fulltext import FullTextIndex
 
 __all__ = [
     "MODES", "PUBLISHED", "Change", "ChromaIndex", "Condition", "Edges", "Encoder", "Entry",
@@ -36,13 +36,13 @@ __all__ = [
 
 if not TYPE_CHECKING:
     __getattr__, __dir__ = _face(__name__, {
-        "chroma": "ChromaIndex",
+        "vectors.chroma": "ChromaIndex",
         "encoders": "Encoder GivenVectors HashingEncoder default_encoder_name open_encoder",
         "encoders.openai": "OpenAIEncoder",
-        "exact": "ExactIndex",
+        "vectors.exact": "ExactIndex",
         "filters": "Filters",
         "framing": "Form",
-        "fulltext": "FullTextIndex",
+        "words.fulltext": "FullTextIndex",
         "graph.names": "Extracted Extractor NameExtractor Triple",
         "graph.settings": "Edges GraphSettings",
         "index": "Change Condition Entry Index Match Query",

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from agentcl.errors import ConfigError
 from agentcl.retrieval.folders import FOLDER, claim, clear_others, home
-from agentcl.retrieval.fulltext import FullTextIndex
 from agentcl.retrieval.index import Index
+from agentcl.retrieval.words.fulltext import FullTextIndex
 from agentcl.store.base import Store
 from agentcl.store.postgres.address import Address
 
@@ -41,7 +41,7 @@ def _clear_rows(journal: Store, folder: Path, mode: int) -> bool:
     """Clear what was erased from the files of the index "usearch"; return whether it has such files still."""
     if not folder.is_dir():
         return False
-    from agentcl.retrieval import row_files
+    from agentcl.retrieval.vectors import row_files
 
     try:
         with row_files.turn(folder, "writing", mode=mode, wait=True):
@@ -88,17 +88,17 @@ def open_index(
         MissingExtra: if it needs a part that is not installed.
     """
     if name == "exact":
-        from agentcl.retrieval.exact import ExactIndex
+        from agentcl.retrieval.vectors.exact import ExactIndex
 
         return ExactIndex()
     if name == "usearch":
-        from agentcl.retrieval.usearch import UsearchIndex
+        from agentcl.retrieval.vectors.usearch import UsearchIndex
 
         return UsearchIndex(collection, folder / name, mode=mode, is_read_only=is_read_only)
     if name == "chroma" or name.startswith("chroma:http://"):
         from urllib.parse import urlsplit
 
-        from agentcl.retrieval.chroma import ChromaIndex
+        from agentcl.retrieval.vectors.chroma import ChromaIndex
 
         if name == "chroma":
             return ChromaIndex(collection, folder=folder / "chroma")
@@ -124,6 +124,6 @@ def open_pgvector(journal: Store, epoch: int) -> Index:
         )
     if journal.read_only:
         return open_index("exact", journal.folder, collection="")
-    from agentcl.retrieval.pgvector import PgvectorIndex
+    from agentcl.retrieval.vectors.pgvector import PgvectorIndex
 
     return PgvectorIndex(address, epoch=epoch)

@@ -13,17 +13,17 @@ from typing import TYPE_CHECKING, Any, Final
 
 from agentcl.errors import StoreCorrupt
 from agentcl.retrieval.aliases import KnownAliases, worded
-from agentcl.retrieval.counting import MOST_SCORED
 from agentcl.retrieval.feed import Feed
 from agentcl.retrieval.folders import claim, home, scratch
-from agentcl.retrieval.fulltext import FullTextIndex
 from agentcl.retrieval.fusion import Fused, Fusion, by_walk, fuse, join, with_link
 from agentcl.retrieval.index import Index, Keeping, Match, Query
 from agentcl.retrieval.indexes import clear_unused, open_index, open_pgvector
 from agentcl.retrieval.modes import Mode, SearchMode, search_mode
-from agentcl.retrieval.neighbours import Neighbours
 from agentcl.retrieval.recall import Hit, LinkedFact
 from agentcl.retrieval.states import IndexState, state_of
+from agentcl.retrieval.words.counting import MOST_SCORED
+from agentcl.retrieval.words.fulltext import FullTextIndex
+from agentcl.retrieval.words.neighbours import Neighbours
 from agentcl.store.base import Store
 from agentcl.store.episodes import Episode, Step
 from agentcl.store.records import Passage, from_micros

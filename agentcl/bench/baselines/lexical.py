@@ -8,8 +8,8 @@ from pathlib import Path
 
 from agentcl.bench.baselines.base import Item
 from agentcl.bench.baselines.items import ItemsById, searched
-from agentcl.retrieval.fulltext import FullTextIndex
 from agentcl.retrieval.index import Change, Entry, Query
+from agentcl.retrieval.words.fulltext import FullTextIndex
 from agentcl.store.records import Scope
 
 

@@ -17,8 +17,8 @@ from agentcl.guidance.evidence.belief import lesson_of
 from agentcl.memory.opened import Opened
 from agentcl.retrieval.feed import Feed
 from agentcl.retrieval.folders import claim
-from agentcl.retrieval.fulltext import FullTextIndex
 from agentcl.retrieval.index import Query
+from agentcl.retrieval.words.fulltext import FullTextIndex
 from agentcl.store.base import Store
 from agentcl.store.checks import check_a, check_choice, check_count, check_text, check_unicode
 from agentcl.store.episodes import Episode, Guidance, Step

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Final
 
 from agentcl.errors import AgentclError
-from agentcl.retrieval.exact import ExactIndex
 from agentcl.retrieval.feed import Feed, fill
 from agentcl.retrieval.fusion import SHARPNESS, Fusion, seeds
 from agentcl.retrieval.graph.index import GraphIndex, Walk
@@ -18,6 +17,7 @@ from agentcl.retrieval.graph.settings import HIPPORAG2, GraphSettings
 from agentcl.retrieval.graph.synonyms import Encode
 from agentcl.retrieval.index import Match, Query
 from agentcl.retrieval.recall import LinkedFact
+from agentcl.retrieval.vectors.exact import ExactIndex
 from agentcl.store.base import Store
 from agentcl.store.records import Fact
 from agentcl.store.rows import readable

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from agentcl import Draft, Memory
-from agentcl.retrieval.exact import ExactIndex
 from agentcl.retrieval.feed import Feed, fill
-from agentcl.retrieval.fulltext import FullTextIndex
 from agentcl.retrieval.graph.index import GraphIndex
 from agentcl.retrieval.graph.settings import Edges
 from agentcl.retrieval.index import Change, Entry, Query
+from agentcl.retrieval.vectors.exact import ExactIndex
+from agentcl.retrieval.words.fulltext import FullTextIndex
 from agentcl.store.records import Scope
 from agentcl.store.rows import Row
 from agentcl.store.sqlite.store import FILE

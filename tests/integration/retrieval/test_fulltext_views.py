@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agentcl import ANY, Memory
-from agentcl.retrieval.fulltext import FullTextIndex
 from agentcl.retrieval.index import Change, Entry, Match, Query
 from agentcl.retrieval.modes import Mode
+from agentcl.retrieval.words.fulltext import FullTextIndex
 from agentcl.store.checks import check_view
 from agentcl.store.records import Scope, ScopeView
 

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from agentcl.retrieval.exact import ExactIndex
-from agentcl.retrieval.fulltext import FullTextIndex
 from agentcl.retrieval.index import Change, Index
+from agentcl.retrieval.vectors.exact import ExactIndex
+from agentcl.retrieval.words.fulltext import FullTextIndex
 from agentcl.testing import IndexContract
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ class TestUsearchIndex(IndexContract):
 
     def open(self, folder: Path) -> Index:
         pytest.importorskip("usearch")
-        from agentcl.retrieval.usearch import UsearchIndex
+        from agentcl.retrieval.vectors.usearch import UsearchIndex
 
         return UsearchIndex(
             "contract",
@@ -84,7 +84,7 @@ class TestChromaIndex(IndexContract):
 
     def open(self, folder: Path) -> Index:
         pytest.importorskip("chromadb")
-        from agentcl.retrieval.chroma import ChromaIndex
+        from agentcl.retrieval.vectors.chroma import ChromaIndex
 
         return ChromaIndex("contract", folder=folder / "chroma")
 
@@ -100,7 +100,7 @@ class TestPgvectorIndex(IndexContract):
         self.cluster = cluster
 
     def open(self, folder: Path) -> Index:
-        from agentcl.retrieval.pgvector import PgvectorIndex
+        from agentcl.retrieval.vectors.pgvector import PgvectorIndex
         from agentcl.store.postgres.address import parse
 
         name = "i" + hashlib.md5(str(folder).encode()).hexdigest()

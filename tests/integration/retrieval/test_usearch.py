@@ -14,15 +14,15 @@ import pytest
 
 from agentcl import Memory
 from agentcl.process import ChildProcess
-from agentcl.retrieval import row_files
-from agentcl.retrieval.exact import ExactIndex
 from agentcl.retrieval.index import Change, Condition, Entry, Query
 from agentcl.retrieval.indexes import clear_closed
+from agentcl.retrieval.vectors import row_files
+from agentcl.retrieval.vectors.exact import ExactIndex
 from agentcl.store.records import Scope, ScopeView
 from agentcl.testing import OPEN
 
 pytest.importorskip("usearch")
-from agentcl.retrieval.usearch import UsearchIndex
+from agentcl.retrieval.vectors.usearch import UsearchIndex
 
 DIM, ROWS = 32, 3_000
 EVE = ScopeView(None, frozenset({"eve"}), None, None)

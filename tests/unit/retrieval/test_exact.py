@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from agentcl.retrieval.exact import ExactIndex
 from agentcl.retrieval.index import Change, Entry, Query
+from agentcl.retrieval.vectors.exact import ExactIndex
 from agentcl.store.records import Scope
 
 COUNT = 3_001

@@ -1,7 +1,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from agentcl.retrieval.sign_bits import SCAN_FROM, SignScan
+from agentcl.retrieval.vectors.sign_bits import SCAN_FROM, SignScan
 
 Floats = NDArray[np.float32]
 

@@ -5,7 +5,7 @@ import math
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agentcl.retrieval.weighing import Statistics
+from agentcl.retrieval.words.weighing import Statistics
 
 
 @given(st.integers(0, 10_000), st.integers(0, 10_000))

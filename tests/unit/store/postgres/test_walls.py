@@ -48,7 +48,7 @@ def test_a_query_that_says_no_scope_sees_nothing_whatever_it_asks(link: Link) ->
 
 
 def test_an_index_of_vectors_has_the_same_walls(cluster: "Cluster", opened: Opener) -> None:
-    from agentcl.retrieval.pgvector import PgvectorIndex
+    from agentcl.retrieval.vectors.pgvector import PgvectorIndex
     from agentcl.testing.index import added, entry
 
     cluster.execute("CREATE EXTENSION IF NOT EXISTS vector")

@@ -12,7 +12,7 @@ from itertools import accumulate
 from typing import Final, NamedTuple, cast
 
 from agentcl.retrieval.index import Query
-from agentcl.retrieval.weighing import Statistics
+from agentcl.retrieval.words.weighing import Statistics
 from agentcl.store.records import ScopeView
 from agentcl.store.sql.conditions import view_sql
 from agentcl.store.sqlite.database import Database

@@ -19,11 +19,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agentcl.errors import AgentclError, StoreBusy, StoreUnavailable
-from agentcl.retrieval import row_files
-from agentcl.retrieval.exact import FOREVER, Columns
-from agentcl.retrieval.graph_building import Batch, Building
-from agentcl.retrieval.mapped import MappedRows, each, sections
-from agentcl.retrieval.row_files import PARTS, REMOVED, Head
+from agentcl.retrieval.vectors import row_files
+from agentcl.retrieval.vectors.exact import FOREVER, Columns
+from agentcl.retrieval.vectors.graph_building import Batch, Building
+from agentcl.retrieval.vectors.mapped import MappedRows, each, sections
+from agentcl.retrieval.vectors.row_files import PARTS, REMOVED, Head
 
 logger = logging.getLogger(__name__)
 _BATCH: Final = 5_000

@@ -24,12 +24,12 @@ from typing import Any, Final
 import numpy as np
 
 from agentcl.errors import StoreBusy, StoreCorrupt, StoreUnavailable, needs
-from agentcl.retrieval import row_files
-from agentcl.retrieval.exact import Columns, ExactIndex, Floats, Rows
 from agentcl.retrieval.index import Change, Match, Query, Sizes
-from agentcl.retrieval.mapped import MappedRows
-from agentcl.retrieval.row_files import Head
-from agentcl.retrieval.row_writing import FAILURES, Erased, RowWriter
+from agentcl.retrieval.vectors import row_files
+from agentcl.retrieval.vectors.exact import Columns, ExactIndex, Floats, Rows
+from agentcl.retrieval.vectors.mapped import MappedRows
+from agentcl.retrieval.vectors.row_files import Head
+from agentcl.retrieval.vectors.row_writing import FAILURES, Erased, RowWriter
 from agentcl.text.saving import make_folder
 
 with needs("the index 'usearch'", "usearch"):

@@ -20,7 +20,7 @@ from psycopg.types import TypeInfo
 
 from agentcl.errors import MemoryClosed, StoreUnavailable
 from agentcl.retrieval.index import Change, Match, Query, runs_of
-from agentcl.retrieval.pgvector_tables import (
+from agentcl.retrieval.vectors.pgvector_tables import (
     FAULTY,
     FOREVER,
     MAKE,

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agentcl.retrieval.index import NOTHING, Change, Condition, Entry, Match, Query, Sizes
-from agentcl.retrieval.row_files import REMOVED
-from agentcl.retrieval.sign_bits import SCAN_FROM, SignScan
+from agentcl.retrieval.vectors.row_files import REMOVED
+from agentcl.retrieval.vectors.sign_bits import SCAN_FROM, SignScan
 from agentcl.store.records import Scope
 
 FOREVER: Final = np.iinfo(np.int64).max

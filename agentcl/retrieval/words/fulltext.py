@@ -21,9 +21,9 @@ from itertools import islice
 from typing import Final, NamedTuple, cast
 
 from agentcl.errors import SchemaTooNew, StoreCorrupt
-from agentcl.retrieval.counting import FREQUENT, MAX_TERMS, Look, TermCounts, phrase
 from agentcl.retrieval.index import Change, Entry, Match, Query
-from agentcl.retrieval.weighing import Having, size_of, weighed
+from agentcl.retrieval.words.counting import FREQUENT, MAX_TERMS, Look, TermCounts, phrase
+from agentcl.retrieval.words.weighing import Having, size_of, weighed
 from agentcl.store.records import Scope
 from agentcl.store.sql.conditions import view_sql
 from agentcl.store.sql.tables import STEP_S

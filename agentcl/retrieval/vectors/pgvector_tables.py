@@ -15,8 +15,8 @@ from psycopg.adapt import Dumper
 from psycopg.pq import Format
 
 from agentcl.errors import ConfigError
-from agentcl.retrieval.exact import to_units
 from agentcl.retrieval.index import Entry, Query
+from agentcl.retrieval.vectors.exact import to_units
 from agentcl.store.postgres.address import Address
 from agentcl.store.postgres.connecting import Link
 from agentcl.store.postgres.schema import ANYBODY_SQL, TENANT_SQL

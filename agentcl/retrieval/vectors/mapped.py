@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agentcl.errors import StoreCorrupt
-from agentcl.retrieval import row_files
-from agentcl.retrieval.exact import FOREVER, Columns, ExactIndex, Floats, Rows
 from agentcl.retrieval.index import NOTHING, Change, Query, Sizes
-from agentcl.retrieval.row_files import NOWHERE, PARTS, REMOVED, Arrays, Head
-from agentcl.retrieval.sign_bits import SignScan
+from agentcl.retrieval.vectors import row_files
+from agentcl.retrieval.vectors.exact import FOREVER, Columns, ExactIndex, Floats, Rows
+from agentcl.retrieval.vectors.row_files import NOWHERE, PARTS, REMOVED, Arrays, Head
+from agentcl.retrieval.vectors.sign_bits import SignScan
 from agentcl.store.records import SCOPE_FIELDS, Scope
 
 Graph = Callable[

@@ -1,0 +1,1 @@
+"""Full-text search: which terms are asked for, how they count, and what is said around a turn."""
