@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import islice
 from typing import Final, Literal
@@ -39,6 +39,7 @@ _SUCCESS: Final = 1.0  # the score from which the goal was reached, where nobody
 _PLAIN: Final = 2  # words of an action in which a name is "it"
 _TELLING: Final = 3  # words of a sentence that says how things are now, beside names; "Done." leaves them as they were
 _CODE: Final = re.compile(r"\b(?=\w*\d)(?=\w*[^\W\d_])\w{2,}\b")
+_ARTICLES: Final = ("a", "an", "the")
 _WORDS: Final = 20  # of a situation; a longer one is that of this episode alone
 
 
@@ -154,7 +155,7 @@ def _shown(transcript: Transcript) -> Iterator[Lesson]:
         yield from _achieved(steps, write)
     for step in reversed(steps):
         if step.came == "harm":
-            yield from write.lesson(step, "avoid")
+            yield from write.lesson(step, "avoid", transcript.goal)
     done = {step.action for step in steps if step.came in ("goal", "change")}
     for step in reversed(steps):
         if step.came == "nothing" and step.action not in done:
@@ -349,20 +350,20 @@ class _Writer:
         self._kinds = {name: kind_of(name, texts) for name in sorted(named)}
         self._kinds |= {code: kind for code in sorted(codes) if (kind := kind_of(code, texts))}
 
-    def lesson(self, step: _Step, claim: Claim) -> Iterator[Lesson]:
-        """Yield the lesson of a step, if its situation can be said in a clause."""
-        when, what = self._situation(step.seen, step.action), self.said(step.action)
-        if when and what:
+    def lesson(self, step: _Step, claim: Claim, goal: str = "") -> Iterator[Lesson]:
+        """Yield the lesson of a step, if its situation can be said in a clause; else of all with this goal, if one is named."""
+        when = self._situation(step.seen, step.action) or self._aim(goal)
+        if when and (what := self.said(step.action)):
             yield Lesson(when, claim, what)
 
     def towards(self, step: _Step, goal: str) -> Iterator[Lesson]:
         """Yield the lesson of a step that brought a task nearer to its goal; of a first one that is all there is to say."""
-        if step.seen_after >= 0:
-            yield from self.lesson(step, "do")
-            return
-        aims = [one for one in clauses(goal) if _TELLING <= len(one.split()) <= _WORDS]
-        for aim in aims[:1]:
-            yield Lesson(_uncapital(with_kinds(aim, self._kinds)), "do", self.said(step.action))
+        yield from self.lesson(step if step.seen_after >= 0 else replace(step, seen=""), "do", goal)
+
+    def _aim(self, goal: str) -> str:
+        """Return the first clause of a goal that says enough; empty if none does."""
+        aims = (one for one in clauses(goal) if _TELLING <= len(one.split()) <= _WORDS)
+        return _uncapital(with_kinds(next(aims, ""), self._kinds))
 
     def needed(self, action: str, before: str) -> Iterator[Lesson]:
         """Yield that one action has to come before another."""
@@ -389,7 +390,7 @@ class _Writer:
         """Return the clause that an action is about; empty if none is short enough."""
         words = set(folded(action).split())
         acted = [name for name in self._kinds if _is_in(name, action)]
-        short = [one for one in clauses(seen) if len(one.split()) <= _WORDS]
+        short = [one for one in clauses(seen) if _says_how(one, action)]
         about = [one for one in short if any(_is_in(name, one) for name in acted)] or short
         if not about:
             return ""
@@ -401,6 +402,13 @@ class _Writer:
             if found := mention_of(name, self._kinds[name]).search(clause):
                 clause = after_lead(clause, found)
         return _uncapital(with_kinds(clause, self._kinds))
+
+
+def _says_how(clause: str, action: str) -> bool:
+    """Return whether a clause could say how things are: not "nothing", nor only the thing itself, as one in a list."""
+    words = set(folded(clause).split()).difference(_ARTICLES)
+    is_named = words <= set(folded(action).split())
+    return len(clause.split()) <= _WORDS and len(words) > 1 and not is_named
 
 
 def _uncapital(clause: str) -> str:

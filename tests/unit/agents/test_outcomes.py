@@ -303,6 +303,22 @@ def test_a_heading_is_no_situation_and_what_speaks_of_nothing_done_is_none() -> 
     assert said(alone) == ["When you are in a cellar, it does not help to sing."]
 
 
+def test_what_stands_alone_in_a_list_is_no_situation() -> None:
+    steps = (
+        ("look in the chair", "In it is:\n\tnothing"),
+        ("look at the guard", "the guard"),
+        ("hail the guard", "You are thrown out."),
+    )
+    goal = "Your task is to find a living thing."
+    first = "In it, you see:\nthe guard\na jar"
+    one = Transcript(goal, first, steps, None, is_success=False, rewards=(0, 0, -1.0))
+    assert said(one) == ["When your task is to find a living thing, do not hail the guard."]
+    jar = replace(
+        one, steps=(*steps[:2], ("open the jar", "The jar is open.")), rewards=(0, 0, 1.0)
+    )
+    assert said(jar)[:1] == ["When your task is to find a living thing, open the jar."]
+
+
 def trip(rewards: tuple[float, ...], *, is_success: bool = False) -> Transcript:
     steps = (
         ("go to the shed", "You are in the shed."),
