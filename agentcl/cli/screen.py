@@ -395,7 +395,7 @@ class Screen:
         """Print the size and state of a memory."""
         rows = [("database", str(stats.place))] if stats.place else []
         rows.append(("folder", str(stats.path)))
-        rows += [(f"{kind}s", f"{count:,}") for kind, count in sorted(stats.records.items())]
+        rows += [(_plural(kind), f"{count:,}") for kind, count in sorted(stats.records.items())]
         rows.append(("rows in the journal", f"{stats.versions:,}"))
         rows.append(("scopes", f"{stats.scopes:,}"))
         rows.append(("encoder", str(stats.encoder or "none yet")))
@@ -464,6 +464,13 @@ def _dumped(value: object, stream: TextIO, *, indent: int | None = None) -> str:
     """Return JSON that a stream can hold: characters that it has not, or that nobody sees, are escaped."""
     is_unicode = (stream.encoding or "").lower().startswith("utf")
     return for_json(json.dumps(value, ensure_ascii=not is_unicode, indent=indent))
+
+
+def _plural(kind: str) -> str:
+    """Return the word for several records of a kind: aliases, synopses, turns."""
+    if kind.endswith("sis"):
+        return f"{kind[:-2]}es"
+    return f"{kind}es" if kind.endswith("s") else f"{kind}s"
 
 
 def _bad(word: str) -> str:

@@ -259,7 +259,8 @@ def proposals(screen: Screen, memory: Memory, scope: dict[str, Any]) -> None:
     """
     found = memory.statements.proposals(**scope)
     lines = [
-        f"{one.id}  “{one.text}”  {len(one.statements)} statements: {', '.join(one.statements)}"
+        f"{one.id}  “{one.text}”  "
+        + (f"means {', '.join(one.statements)}" if one.statements else "no statement is meant")
         for one in found
     ]
     screen.answer(found, *(lines or ["nobody wishes anything to be forgotten"]))

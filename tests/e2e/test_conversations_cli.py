@@ -238,3 +238,18 @@ def test_a_wish_is_shown_before_it_is_done_and_a_wrong_id_is_not_asked_about(
     assert wish in asked.stderr
     assert "--yes" in json.loads(asked.stderr.splitlines()[-1])["message"]
     assert "1 statements ended" in run("statements", "accept", proposal["id"], "--yes").stdout
+
+
+def test_a_wish_that_means_nothing_and_kinds_of_records_are_told_in_words(
+    run: Run, tmp_path: Path
+) -> None:
+    said = tmp_path / "wish.json"
+    said.write_text(json.dumps(["I live in Oslo.", "Forget my phone number."]))
+    run("remember", str(said))
+    run("digest")
+    assert "no statement is meant" in run("statements", "proposals").stdout
+    run("tidy")
+    run("graph", "alias", "IBM", "International Business Machines")
+    kinds = [line.split()[0] for line in run("stats").stdout.splitlines() if line.strip()]
+    assert {"aliases", "synopses"} <= set(kinds)
+    assert not any(kind.endswith("ss") for kind in kinds)

@@ -25,7 +25,7 @@ LOCAL = [
     if name not in PEERS and not guidance_rules(name)
 ]  # every baseline that needs no peer
 UNSEARCHED = ("none", "full", "last-3", "transcripts-3", "notes-3", "oracle")
-# Environments by the peer's name, as `benchmarks/peers.py` keeps them.
+# Environments by the peer's name, as `benchmarks/parts/peers.py` keeps them.
 ENVIRONMENTS = Path(os.environ.get("PEERS", Path(__file__).parents[3] / ".bench" / "environments"))
 Open = Callable[..., Baseline]
 
