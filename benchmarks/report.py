@@ -381,6 +381,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "outcomes": asking.outcomes,
     "serving": asking.serving,
     "desk": asking.desk,
+    "clin": asking.clin,
     "consolidation_gates": consolidation.gates,
     "demonstrations": asking.demonstrations,
     "state_bench": asking.state_bench,

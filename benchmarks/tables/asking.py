@@ -10,7 +10,7 @@ from parts.results import wilson
 
 from agentcl.agents.forms import FORMS
 from agentcl.agents.probes import CONDITIONS
-from tables.cells import RESULTS, result, table
+from tables.cells import RESULTS, gained, result, table
 
 _REAL: Final = "outcomes-qwen2.5-coder-1.5b-remedy"
 _SPOKEN: Final = f"{_REAL}-natural-minilm"
@@ -131,6 +131,28 @@ def outcomes() -> str:
 def desk() -> str:
     """What comes of tickets at the desk; the last fifth is in phrasings that were not heard before."""
     return _lives("desk", _MEMORIES | {"taught": "guidance, taught by the player itself"})
+
+
+def clin() -> str:
+    """What a frozen model makes of CLIN's world, in CLIN's settings."""
+    names = _MEMORIES | {"notes": "its last three notes", "gold": "shown a gold path"}
+    rows = []
+    for file in sorted(RESULTS.glob("clin-*.json")):
+        found = result(file.stem)
+        for memory, one in found["memories"].items():
+            phases = " ".join(f"{score:.2f}" for score in one["by phase"].values())
+            cells = [f"{one['score']:.2f}", phases, gained(one["gain"]), f"{one['tokens']:,.0f}"]
+            rows.append([found["setting"], names[memory], str(one["episodes"]), *cells])
+    header = [
+        "setting",
+        "memory",
+        "episodes",
+        "score",
+        "by trial",
+        "gain over nothing",
+        "tokens each",
+    ]
+    return table(header, rows)
 
 
 def _lives(kind: str, memories: Mapping[str, str]) -> str:

@@ -38,7 +38,7 @@ from agentcl.retrieval.vectors.pgvector_tables import (
     where_sql,
 )
 from agentcl.store.postgres.address import Address
-from agentcl.store.postgres.connecting import Connector, Link, key_of
+from agentcl.store.postgres.connecting import Connector, Link, key_of, let_go
 from agentcl.store.postgres.failures import translate
 from agentcl.store.postgres.opening import WHOLE, WHOLE_SQL, make_schema
 from agentcl.store.postgres.pool import Pool
@@ -314,8 +314,8 @@ class PgvectorIndex:
                     )
                 self._graph = dim
             finally:
-                link.execute("RESET statement_timeout")
-                link.execute("SELECT pg_advisory_unlock(%s)", (key,))
+                unlock = sql.SQL("SELECT pg_advisory_unlock(%s)")
+                let_go(link, (sql.SQL("RESET statement_timeout"), ()), (unlock, (key,)))
 
     @contextmanager
     def _writing(self) -> Iterator[Link]:
@@ -336,7 +336,8 @@ class PgvectorIndex:
                 make_schema(link, self._schema)
             self._find_names(link)
             link.execute(WHOLE_SQL, WHOLE)
-            if link.execute("SELECT to_regclass('mark')").fetchone() == (None,):
+            mark = f"{self._schema}.mark"  # not one of another schema that is looked through
+            if link.execute("SELECT to_regclass(%s)", (mark,)).fetchone() == (None,):
                 link.execute(MAKE.encode())
             made = "INSERT INTO mark VALUES (%s, 0, 0, NULL, false) ON CONFLICT DO NOTHING"
             if link.execute(made, (self._epoch,)).rowcount:

@@ -50,10 +50,12 @@ def parse(text: str) -> Address:
         words = parse_qsl(parts.query, keep_blank_values=True)
     except ValueError:
         parts, port, words = None, None, []
-    if parts is None or parts.fragment or "@" in parts.path:
+    # "u:12?secret@host/db" has no path and looks like a port and an option: its password may have signs that stand for more.
+    is_torn = parts is not None and not parts.path and "@" in parts.query
+    if parts is None or parts.fragment or "@" in parts.path or is_torn:
         raise ConfigError(
-            f"the address of the database cannot be read; write {_SHOWN}, and signs such as @, / and # in "
-            "a password as %40, %2F and %23"
+            f"the address of the database cannot be read; write {_SHOWN}, and signs such as @, /, ? and # in "
+            "a password as %40, %2F, %3F and %23"
         )
     options = dict(words)
     schema = options.pop("schema", "agentcl")

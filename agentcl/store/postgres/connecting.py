@@ -40,7 +40,8 @@ class Connector:
 
         Raises:
             psycopg.Error: if PostgreSQL cannot.
-            StoreUnavailable: if the server is too old, or its database cannot hold every text.
+            StoreUnavailable: if the server is too old, its database cannot hold every text, or who logs in cannot be kept from
+                what belongs to others.
         """
         given = psycopg.conninfo.conninfo_to_dict(self.address.url)
         options = f"{_TIMEOUTS} {given.get('options') or ''}"
@@ -85,6 +86,27 @@ class Connector:
             if not found[1]:
                 _make_role(link)
             link.execute(sql.SQL("SET ROLE {}").format(role))
+            self._check_role(link)
+
+    def _check_role(self, link: Link) -> None:
+        """Refuse a role that policies do not hold: the role of our name may have been made by somebody else."""
+        row = link.execute(
+            "SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user"
+        ).fetchone()
+        if row != (False,):
+            raise StoreUnavailable(
+                f"the role {ROLE!r} of {self.address} sees past the policies that keep users apart; take that "
+                f"from it (ALTER ROLE {ROLE} NOSUPERUSER NOBYPASSRLS), or log in as a role without these rights"
+            )
+
+
+def let_go(link: Link, *asked: tuple[sql.SQL | sql.Composed, tuple[object, ...]]) -> None:
+    """Undo what a connection holds. Where that cannot be done the connection is closed, and with it what it held."""
+    try:
+        for statement, given in asked:
+            link.execute(statement, given)
+    except psycopg.Error:
+        link.close()
 
 
 def _make_role(link: Link) -> None:

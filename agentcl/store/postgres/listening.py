@@ -6,14 +6,13 @@ import os
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from functools import partial
 from typing import Final
 
 import psycopg
 from psycopg import sql
 
-from agentcl.store.postgres.connecting import Link
+from agentcl.store.postgres.connecting import Link, let_go
 from agentcl.store.postgres.database import Server
 from agentcl.store.postgres.failures import is_broken, translate
 
@@ -84,8 +83,7 @@ class Listening:
                             return
                         self._doze(link, min(deadline, time.monotonic() + _LOOK_S), should_stop)
                 finally:
-                    with suppress(psycopg.Error):
-                        link.execute(sql.SQL("UNLISTEN {}").format(channel))
+                    let_go(link, (sql.SQL("UNLISTEN {}").format(channel), ()))
         except psycopg.errors.ReadOnlySqlTransaction:  # a replica
             self._pause(deadline)
         except psycopg.Error as error:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Final
 
 import psycopg
+from psycopg import sql
 
 from agentcl.errors import StoreBusy
 from agentcl.store.checks import check_lock
-from agentcl.store.postgres.connecting import Link, key_of
+from agentcl.store.postgres.connecting import Link, key_of, let_go
 from agentcl.store.postgres.database import Server
 
 # A server notices only after a moment that a process died. Who finds a lock held looks for so long.
@@ -42,8 +43,7 @@ def held_lock(server: Server, name: str) -> Iterator[None]:
         try:
             yield
         finally:
-            with suppress(psycopg.Error):  # the server went away, and the lock with it
-                link.execute("SELECT pg_advisory_unlock(%s)", (key,))
+            let_go(link, (sql.SQL("SELECT pg_advisory_unlock(%s)"), (key,)))
 
 
 def _take(link: Link, key: int, busy: str) -> None:

@@ -72,6 +72,7 @@ def test_an_address_is_shown_without_its_password(text: str, shown: str, schema:
     [
         "postgresql://u:hid/den@h/d", "postgresql://u:hid@den@h:x/d", "postgresql://u:hid#den@h/d",
         "postgresql://h/d?schema=A-b", "postgresql://h/d?schema=pg_x", "postgresql://[h/d",
+        "postgresql://u:12?hidden@h/d", "postgresql://u:hidden?x@h/d",
     ],
 )  # fmt: skip
 def test_an_address_that_cannot_be_read_is_not_repeated(text: str) -> None:

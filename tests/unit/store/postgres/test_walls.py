@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from agentcl.errors import StoreUnavailable
 from agentcl.store.records import Scope
 from agentcl.testing.store import ACME, EVERYBODY, document
 
 pytest.importorskip("psycopg")
 
-from agentcl.store.postgres.connecting import Connector, Link
+from psycopg.sql import SQL
+
+from agentcl.store.postgres.connecting import Connector, Link, let_go
 from agentcl.store.postgres.opening import WHOLE_SQL
 from agentcl.store.postgres.schema import POLICIES, settings_of
 from agentcl.store.postgres.store import PostgresStore
@@ -43,8 +46,8 @@ def test_every_table_has_a_policy_and_holds_something(link: Link, opened: Opener
 def test_a_query_that_says_no_scope_sees_nothing_whatever_it_asks(link: Link) -> None:
     draw, tables = random.Random(20), columns(link)
     for _ in range(300):
-        sql = random_query(draw, tables)
-        assert link.execute(sql.encode()).fetchall() == [], sql
+        query = random_query(draw, tables)
+        assert link.execute(query.encode()).fetchall() == [], query
 
 
 def test_an_index_of_vectors_has_the_same_walls(cluster: "Cluster", opened: Opener) -> None:
@@ -109,6 +112,25 @@ def test_a_superuser_is_kept_out_like_everybody_else(cluster: "Cluster", opened:
         assert link.execute("SELECT current_user").fetchall() == [("agentcl",)]
         assert link.execute("SELECT count(*) FROM record").fetchall() == [(0,)]
     assert store.count(EVERYBODY)[1] == 8
+
+
+def test_a_role_of_our_name_that_sees_everything_is_refused(
+    cluster: "Cluster", opened: Opener
+) -> None:
+    opened("postgres").close()
+    cluster.execute("ALTER ROLE agentcl BYPASSRLS")
+    try:
+        with pytest.raises(StoreUnavailable, match="ALTER ROLE agentcl NOSUPERUSER"):
+            opened("postgres")
+    finally:
+        cluster.execute("ALTER ROLE agentcl NOBYPASSRLS")
+
+
+def test_a_connection_that_cannot_let_go_is_closed(link: Link) -> None:
+    let_go(link, (SQL("SELECT %s::int"), (1,)))
+    assert not link.closed
+    let_go(link, (SQL("SELECT 1 / 0"), ()), (SQL("SELECT 1"), ()))
+    assert link.closed
 
 
 def test_the_doctor_names_a_wall_that_was_taken_down_and_what_was_put_in(opened: Opener) -> None:
