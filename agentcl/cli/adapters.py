@@ -8,6 +8,7 @@ import click
 
 from agentcl.cli.options import on_folder, scope_of, scope_options
 from agentcl.cli.screen import Screen, shorten
+from agentcl.text.counted import counted
 
 if TYPE_CHECKING:
     from agentcl.consolidation.serving import ServedAdapter
@@ -235,4 +236,4 @@ def _tried(one: AdapterTrial) -> str:
 
 def _line(one: Adapter) -> str:
     share = f" for {one.share:.0%}" if one.state == "canary" else ""
-    return f"{one.name}  {one.state}{share}  {len(one.holds)} records, on {one.base}: {one.reason}"
+    return f"{one.name}  {one.state}{share}  {counted(len(one.holds), 'record')}, on {one.base}: {one.reason}"

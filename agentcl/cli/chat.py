@@ -14,6 +14,7 @@ import click
 from agentcl.cli.options import on_memory
 from agentcl.cli.screen import Screen
 from agentcl.errors import AgentclError, InvalidInput
+from agentcl.text.counted import counted
 from agentcl.text.endpoint import check_address
 from agentcl.text.suggesting import did_you_mean
 from agentcl.text.visible import visible
@@ -250,7 +251,7 @@ class Talk:
             raise InvalidInput("name a number that /why shows: /forget 3")
         receipt = self._memory.forget(meant[0].id)
         self._shown = None  # it holds what is gone
-        told = f"forgotten: {len(receipt.removed)} records, receipt {receipt.id}"
+        told = f"forgotten: {counted(len(receipt.removed), 'record')}, receipt {receipt.id}"
         self._screen.row({"receipt": receipt}, told)
 
 

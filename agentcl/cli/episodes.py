@@ -14,6 +14,7 @@ import click
 from agentcl.cli.options import WrittenFile, on_memory
 from agentcl.cli.screen import Screen, shorten
 from agentcl.errors import TransferError
+from agentcl.text.counted import counted
 from agentcl.text.saving import is_stdout, save_text
 from agentcl.text.visible import for_json
 
@@ -139,7 +140,7 @@ def export_(screen: Screen, memory: Memory, form: Any, out: Path, scope: dict[st
         save_text(out, text)
     except OSError as error:
         raise TransferError(f"cannot write {out}: {error.strerror}") from error
-    screen.saved(out, f"wrote {len(lines)} rows to {out}", rows=len(lines))
+    screen.saved(out, f"wrote {counted(len(lines), 'row')} to {out}", rows=len(lines))
 
 
 @episodes.command(name="replay")
@@ -246,6 +247,6 @@ def _line(episode: Episode) -> str:
     score = "-" if episode.score is None else f"{episode.score:.2f}"
     shown = sum(one.is_shown for one in episode.exposures)
     return (
-        f"{episode.id}  {ended:11} {score:>4}  {episode.steps} steps, {shown} lessons, "
+        f"{episode.id}  {ended:11} {score:>4}  {counted(episode.steps, 'step')}, {counted(shown, 'lesson')}, "
         f"{episode.tokens:,} tokens  {place_of(episode)}  {shorten(episode.goal or episode.task, _WIDTH)}"
     )

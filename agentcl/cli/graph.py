@@ -13,6 +13,7 @@ from agentcl.cli.screen import Screen
 from agentcl.cli.stopping import stopping
 from agentcl.errors import InvalidInput
 from agentcl.models.reference.shipped import REFERENCE_NAME
+from agentcl.text.counted import counted
 
 if TYPE_CHECKING:
     from agentcl.memory.facts.extraction import ModelExtractor
@@ -81,8 +82,10 @@ def extract(
             should_stop=is_stopped,
             **scope,
         )
-    dropped = f", {report.dropped} facts left out" if report.dropped else ""
-    screen.answer(report, f"{report.read} passages read, {report.facts} facts{dropped}")
+    dropped = f", {counted(report.dropped, 'fact')} left out" if report.dropped else ""
+    screen.answer(
+        report, f"{counted(report.read, 'passage')} read, {counted(report.facts, 'fact')}{dropped}"
+    )
     if not screen.as_json:
         _tell_rest(screen, report)
     if report.read and report.failed == report.read:
@@ -94,7 +97,7 @@ def _tell_rest(screen: Screen, report: ExtractionReport) -> None:
     screen.note(f"job {report.job}")
     if report.failed:
         screen.note(
-            f"{report.failed} passages failed; `agentcl doctor` says why, --retry asks again"
+            f"{counted(report.failed, 'passage')} failed; `agentcl doctor` says why, --retry asks again"
         )
     if report.remaining:
         screen.note(f"{report.remaining} passages are still to be read")
@@ -170,8 +173,10 @@ def import_(
     unpacked.
     """
     report = memory.facts.import_(file, extractor=extractor, **scope)
-    dropped = f", {report.dropped} facts left out" if report.dropped else ""
-    screen.answer(report, f"{report.facts} facts for {report.matched} passages{dropped}")
+    dropped = f", {counted(report.dropped, 'fact')} left out" if report.dropped else ""
+    screen.answer(
+        report, f"{counted(report.facts, 'fact')} for {counted(report.matched, 'passage')}{dropped}"
+    )
     if report.unknown and not screen.as_json:
         screen.note(
             f"{len(report.unknown)} of {report.documents} texts are not in this memory, e.g. "

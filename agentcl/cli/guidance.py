@@ -28,6 +28,7 @@ from agentcl.guidance.overview import STAGES, StageDifference, Standing
 from agentcl.guidance.pamphlet import load
 from agentcl.guidance.progress.shifts import Shift
 from agentcl.store.episodes import Level
+from agentcl.text.counted import counted
 from agentcl.text.saving import is_stdout
 
 if TYPE_CHECKING:
@@ -262,7 +263,7 @@ def export(
         **scope,
     )
     count = len(pamphlet.entries)
-    screen.saved(file, f"{count} lessons written to {file}", lessons=count, file=file)
+    screen.saved(file, f"{counted(count, 'lesson')} written to {file}", lessons=count, file=file)
 
 
 @guidance.command(name="import")

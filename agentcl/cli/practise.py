@@ -16,6 +16,7 @@ from agentcl.cli.stopping import stopping
 from agentcl.envs.base import Split
 from agentcl.errors import InvalidInput
 from agentcl.models.reference.shipped import REFERENCE_NAME
+from agentcl.text.counted import counted
 
 # With the agent comes the whole of `Memory`; `--help` must not wait for it.
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ def practise(screen: Screen, memory: Memory, **given: Any) -> None:
     for kind in done.kinds:
         screen.line(_kind_line(kind))
     broken = f", {done.broken} of them broken off by the environment" if done.broken else ""
-    screen.line(f"{done.episodes} episodes{broken}, {done.tokens:,} tokens")
+    screen.line(f"{counted(done.episodes, 'episode')}{broken}, {done.tokens:,} tokens")
     if done.end == "stopped":
         screen.note("it was stopped; the same command goes on")
 

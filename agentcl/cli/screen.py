@@ -17,6 +17,7 @@ import click
 from agentcl.cli.naming import from_here, whose
 from agentcl.cli.terminal import Bar, Bars, styled, table, write
 from agentcl.errors import InvalidInput
+from agentcl.text.counted import counted, plural
 from agentcl.text.pages import with_numbers
 from agentcl.text.saving import is_stdout
 from agentcl.text.visible import for_json, shortened, visible
@@ -255,8 +256,8 @@ class Screen:
     def graph_stats(self, stats: GraphStats) -> None:
         """Print how large a graph is."""
         self.line(
-            f"{stats.passages:,} passages name {stats.phrases:,} phrases, {stats.shared_phrases:,} of "
-            "them several do"
+            f"{counted(stats.phrases, 'phrase')} in {counted(stats.passages, 'passage')}, {stats.shared_phrases:,} of "
+            "them in several"
         )
         self.line(
             f"{stats.context_edges:,} context edges; {stats.facts:,} facts, {stats.fact_edges:,} pairs "
@@ -366,7 +367,9 @@ class Screen:
         self.line(f"receipt {receipt.id}, {receipt.at.isoformat()}")
         for removed in receipt.removed:
             self.line(f"  {removed.kind} {removed.id}, {removed.versions} version(s)")
-        self.line(f"{len(receipt.removed)} records and {receipt.vectors} vectors removed")
+        self.line(
+            f"{counted(len(receipt.removed), 'record')} and {counted(receipt.vectors, 'vector')} removed"
+        )
         for lesson in receipt.lessons:
             why = f"drawn from {lesson.drawn_from}" if lesson.drawn_from else "it was named"
             others = len(lesson.stated_by)
@@ -395,7 +398,7 @@ class Screen:
         """Print the size and state of a memory."""
         rows = [("database", str(stats.place))] if stats.place else []
         rows.append(("folder", str(stats.path)))
-        rows += [(_plural(kind), f"{count:,}") for kind, count in sorted(stats.records.items())]
+        rows += [(plural(kind), f"{count:,}") for kind, count in sorted(stats.records.items())]
         rows.append(("rows in the journal", f"{stats.versions:,}"))
         rows.append(("scopes", f"{stats.scopes:,}"))
         rows.append(("encoder", str(stats.encoder or "none yet")))
@@ -442,7 +445,7 @@ class Screen:
         for note in report.notes:
             self.line(note)
         verdict = "healthy" if report.is_healthy else f"{len(report.problems)} problem(s)"
-        self.line(f"{report.rows:,} rows examined: {verdict}")
+        self.line(f"{counted(report.rows, 'row')} examined: {verdict}")
 
     def _table(self, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """Print a table; one that goes to a file or a program has a line for each row."""
@@ -464,13 +467,6 @@ def _dumped(value: object, stream: TextIO, *, indent: int | None = None) -> str:
     """Return JSON that a stream can hold: characters that it has not, or that nobody sees, are escaped."""
     is_unicode = (stream.encoding or "").lower().startswith("utf")
     return for_json(json.dumps(value, ensure_ascii=not is_unicode, indent=indent))
-
-
-def _plural(kind: str) -> str:
-    """Return the word for several records of a kind: aliases, synopses, turns."""
-    if kind.endswith("sis"):
-        return f"{kind[:-2]}es"
-    return f"{kind}es" if kind.endswith("s") else f"{kind}s"
 
 
 def _bad(word: str) -> str:

@@ -14,6 +14,7 @@ from agentcl.cli.screen import Screen
 from agentcl.cli.stopping import stopping
 from agentcl.errors import InvalidInput
 from agentcl.store.records import ANY
+from agentcl.text.counted import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -84,7 +85,9 @@ def digest(
             **scope,
         )
     if dry_run:
-        screen.answer(report, f"{report.remaining} turns to read, about {report.tokens:,} tokens")
+        screen.answer(
+            report, f"{counted(report.remaining, 'turn')} to read, about {report.tokens:,} tokens"
+        )
         return
     more = [
         (report.dropped, "left out"),
@@ -92,7 +95,10 @@ def digest(
         (report.failed, "parts failed"),
     ]
     said = "".join(f", {count} {what}" for count, what in more if count)
-    screen.answer(report, f"{report.read} turns read, {report.statements} statements{said}")
+    screen.answer(
+        report,
+        f"{counted(report.read, 'turn')} read, {counted(report.statements, 'statement')}{said}",
+    )
     if not screen.as_json:
         screen.note(f"job {report.job}")
         if report.remaining:
@@ -155,9 +161,9 @@ def tidy(
     said = {"merged": "merged", "archived": "archived", "back": "brought back"}
     counts = [f"{count} {what}" for name, what in said.items() if (count := report.count(name))]
     told = report.count("summary") + report.count("profile")
-    counts += [f"{told} summaries"] if told else []
+    counts += [f"{counted(told, 'summary')}"] if told else []
     counts += [f"{report.dropped} sentences left out"] if report.dropped else []
-    counts += [f"{report.failed} summaries failed"] if report.failed else []
+    counts += [f"{counted(report.failed, 'summary')} failed"] if report.failed else []
     screen.line(", ".join(counts) or "all is in order")
     if report.tokens:
         screen.note(f"about {report.tokens:,} tokens")
@@ -278,11 +284,13 @@ def accept(
     meant = [one for one in memory.statements.proposals(**scope) if one.id == id]
     if meant and not yes:  # else there is nothing to ask about
         then = "is forgotten for good" if erase else "holds no longer"
-        asked = f"“{meant[0].text}”: what it means ({len(meant[0].statements)} statements) {then}. Go on?"
+        asked = f"“{meant[0].text}”: what it means ({counted(len(meant[0].statements), 'statement')}) {then}. Go on?"
         screen.agree(asked)
     done = memory.statements.accept(id, erase=erase, **scope)
     ended = 0 if done is None else len(done.ended)
-    screen.answer(done, f"forgotten {id}" if done is None else f"{ended} statements ended")
+    screen.answer(
+        done, f"forgotten {id}" if done is None else f"{counted(ended, 'statement')} ended"
+    )
 
 
 @statements.command()

@@ -30,6 +30,7 @@ from agentcl.cli.options import (
 from agentcl.cli.screen import Screen
 from agentcl.errors import InvalidInput, StoreReadOnly, StoreUnavailable, TransferError
 from agentcl.store.records import SCOPE_FIELDS
+from agentcl.text.counted import counted
 
 if TYPE_CHECKING:
     from agentcl.memory.memory import Memory
@@ -49,7 +50,7 @@ def export(
     With - it is printed.
     """
     rows = memory.store.export(file, salvage=salvage, **scope)
-    screen.saved(file, f"{rows} rows written to {file}", rows=rows, file=file)
+    screen.saved(file, f"{counted(rows, 'row')} written to {file}", rows=rows, file=file)
 
 
 @click.command(name="import")
@@ -123,11 +124,11 @@ def _target(given: dict[str, Any], *, is_dry: bool) -> Iterator[Memory]:
 
 def _told(imported: Imported, *, dry_run: bool) -> Iterator[str]:
     yield (
-        f"{imported.added} rows added, {imported.present} were here, "
+        f"{counted(imported.added, 'row')} added, {imported.present} were here, "
         f"{imported.forgotten} left out because their record was forgotten here"
     )
     if imported.erased:
-        yield f"{imported.erased} records forgotten, as they were there"
+        yield f"{counted(imported.erased, 'record')} forgotten, as they were there"
     if imported.same:
         yield f"{imported.same} records say what a newer one says, which is in force"
     if imported.aside:
@@ -207,7 +208,7 @@ def copy(screen: Screen, source: Path | str, target: Path | str) -> None:
             "compressed": bank.copied,
             "lost": bank.lost,
         },
-        f"{count} rows copied to {other}{also}",
+        f"{counted(count, 'row')} copied to {other}{also}",
     )
     if bank.lost:
         screen.note(

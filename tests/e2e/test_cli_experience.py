@@ -179,7 +179,7 @@ def test_a_lesson_is_told_retired_and_restored(run: Run) -> None:
 
 
 def test_a_pamphlet_goes_from_one_memory_to_another(run: Run, tmp_path: Path) -> None:
-    assert "1 lessons written" in run("guidance", "export", "desk.md", "--name", "night").stdout
+    assert "1 lesson written" in run("guidance", "export", "desk.md", "--name", "night").stdout
     assert (
         as_json(run("guidance", "export", "desk.md", "--name", "night", "--json"))["lessons"] == 1
     )

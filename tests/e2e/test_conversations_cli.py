@@ -237,7 +237,7 @@ def test_a_wish_is_shown_before_it_is_done_and_a_wrong_id_is_not_asked_about(
     assert asked.stdout == ""
     assert wish in asked.stderr
     assert "--yes" in json.loads(asked.stderr.splitlines()[-1])["message"]
-    assert "1 statements ended" in run("statements", "accept", proposal["id"], "--yes").stdout
+    assert "1 statement ended" in run("statements", "accept", proposal["id"], "--yes").stdout
 
 
 def test_a_wish_that_means_nothing_and_kinds_of_records_are_told_in_words(

@@ -43,7 +43,7 @@ def test_facts_are_imported_and_seen(run: Run, tmp_path: Path) -> None:
     row = {"title": "ferry", "text": TEXTS["ferry"], "facts": [["boat", "goes to", "Tessary"]]}
     (tmp_path / "facts.jsonl").write_text(json.dumps(row) + '\n{"text": "unknown", "facts": []}\n')
     result = run("graph", "import", "facts.jsonl")
-    assert "1 facts for 1 passages" in result.stdout
+    assert "1 fact for 1 passage" in result.stdout
     assert "1 of 2 texts are not in this memory, e.g. “unknown”" in result.stderr
     stats = as_json(run("graph", "stats", "--json"))
     assert (stats["passages"], stats["facts"], stats["fact_edges"]) == (3, 1, 1)

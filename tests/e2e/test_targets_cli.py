@@ -154,7 +154,7 @@ def test_an_export_is_piped_into_an_import(run: Callable[..., Ended], tmp_path: 
     facts = (
         '{"text": "Harbour\\nTessary has a harbour.", "facts": [["Tessary", "has", "a harbour"]]}\n'
     )
-    assert "1 facts" in run("graph", "import", "-", "--extractor", "me", input=facts).stdout
+    assert "1 fact" in run("graph", "import", "-", "--extractor", "me", input=facts).stdout
 
 
 def test_an_export_into_the_memory_itself_is_refused(
