@@ -10,6 +10,7 @@ from agentcl.errors import ConfigError
 
 SCHEMES: Final = ("postgresql://", "postgres://")
 _SCHEMA: Final = re.compile(r"[a-z_][a-z0-9_]{0,40}")
+_WITH_AT: Final = ("user=", "password=")  # options that may have a raw @
 _SHOWN: Final = "postgresql://USER:PASSWORD@HOST:PORT/DATABASE?schema=NAME"
 
 
@@ -50,9 +51,7 @@ def parse(text: str) -> Address:
         words = parse_qsl(parts.query, keep_blank_values=True)
     except ValueError:
         parts, port, words = None, None, []
-    # "u:12?secret@host/db" has no path and looks like a port and an option: its password may have signs that stand for more.
-    is_torn = parts is not None and not parts.path and "@" in parts.query
-    if parts is None or parts.fragment or "@" in parts.path or is_torn:
+    if parts is None or parts.fragment or "@" in parts.path or _is_torn(parts.query):
         raise ConfigError(
             f"the address of the database cannot be read; write {_SHOWN}, and signs such as @, /, ? and # in "
             "a password as %40, %2F, %3F and %23"
@@ -80,6 +79,11 @@ def parse(text: str) -> Address:
     ):  # a socket's folder is named in the query; urlunsplit would drop the slashes
         url, shown = (_with_slashes(one) for one in (url, shown))
     return Address(shown, url=url, schema=schema, password=password)
+
+
+def _is_torn(query: str) -> bool:
+    """Return whether a query has the end of a password: "u:12?secret@host/db" looks like a port and an option."""
+    return any("@" in one and not one.startswith(_WITH_AT) for one in query.split("&"))
 
 
 def _with_slashes(url: str) -> str:

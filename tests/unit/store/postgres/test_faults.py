@@ -56,6 +56,7 @@ def add(store: PostgresStore, text: str) -> None:
         ("postgres://db/memories?schema=b", "postgresql://db/memories?schema=b", "b"),
         ("postgresql:///memories", "postgresql:///memories", "agentcl"),
         ("postgresql://u@/m?password=pw&sslmode=require", "postgresql://u@/m?sslmode=require", "agentcl"),
+        ("postgresql://db/m?user=a@b&password=pw@x", "postgresql://db/m?user=a%40b", "agentcl"),
         ("postgresql://u:pw@[::1]:1/m", "postgresql://u@[::1]:1/m", "agentcl"),
     ],
 )  # fmt: skip
@@ -73,6 +74,7 @@ def test_an_address_is_shown_without_its_password(text: str, shown: str, schema:
         "postgresql://u:hid/den@h/d", "postgresql://u:hid@den@h:x/d", "postgresql://u:hid#den@h/d",
         "postgresql://h/d?schema=A-b", "postgresql://h/d?schema=pg_x", "postgresql://[h/d",
         "postgresql://u:12?hidden@h/d", "postgresql://u:hidden?x@h/d",
+        "postgresql://u:1/2?hidden@h/d", "postgresql://u:1/2?x=hidden@h/d",
     ],
 )  # fmt: skip
 def test_an_address_that_cannot_be_read_is_not_repeated(text: str) -> None:
