@@ -18,7 +18,6 @@ of SQuAD from whole passages and from sentences at the same budget.
 from __future__ import annotations
 
 import argparse
-import gzip
 import json
 import math
 import re
@@ -28,7 +27,7 @@ import time
 import urllib.request
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -50,6 +49,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from parts.kept_vectors import KeptVectors
 from parts.recalls import SEED, interval
 from parts.results import CACHE, machine, save, table
+from parts.supported import Asked, Data, load, squad
 
 SHARES: Final = (1 / 8, 1 / 4, 1 / 2, 1.0)
 HITS: Final = 10
@@ -61,83 +61,6 @@ OURS: Final = "ours"
 WITH_VECTORS: Final = "ours, with MiniLM on sentences"
 _ARTICLES: Final = re.compile(r"\b(?:a|an|the)\b")
 Row = dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """A question, what answers it, and the sentences that support the answer."""
-
-    text: str
-    answers: tuple[str, ...]
-    support: tuple[str, ...] = ()
-    group: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Data:
-    """Documents, as title and text, and questions."""
-
-    name: str
-    documents: list[tuple[str, str]]
-    questions: list[Asked] = field(default_factory=list)
-
-
-def load(folder: Path) -> list[Data]:
-    """Return SQuAD part A, MuSiQue-train dev50 and HotpotQA distractor."""
-    return [_squad(folder / "squad"), _musique(folder / "multihop"), _hotpotqa(folder / "multihop")]
-
-
-def _read(path: Path) -> Any:  # noqa: ANN401  # JSON
-    with gzip.open(path, "rt", encoding="utf-8") as file:
-        return json.load(file)
-
-
-def _squad(folder: Path) -> Data:
-    found = Data("SQuAD part A", [])
-    for article in _read(folder / "squad2-dev-A.json.gz")["data"]:
-        for paragraph in article["paragraphs"]:
-            text = paragraph["context"]
-            found.documents.append((article["title"].replace("_", " "), text))
-            for row in paragraph["qas"]:
-                if row["is_impossible"]:
-                    continue
-                first = min(one["answer_start"] for one in row["answers"])
-                holding = [
-                    text[s.start : s.end] for s in sentences(text) if s.start <= first < s.end
-                ]
-                answers = tuple(one["text"] for one in row["answers"])
-                found.questions.append(
-                    Asked(row["question"], answers, tuple(holding), article["title"])
-                )
-    return found
-
-
-def _musique(folder: Path) -> Data:
-    found = Data("MuSiQue-train dev50", [])
-    rows = _read(folder / "musique_train_corpus.json.gz")
-    found.documents.extend((row["title"], row["text"]) for row in rows)
-    for row in _read(folder / "musique_train_dev50.json.gz"):
-        answers = (row["answer"], *row["answer_aliases"])
-        found.questions.append(Asked(row["question"], answers, group=row["id"]))
-    return found
-
-
-def _hotpotqa(folder: Path) -> Data:
-    """Questions that are answered by yes or no are left out: no passage says that."""
-    found = Data("HotpotQA distractor", [])
-    for row in _read(folder / "hotpotqa_distractor_100.json.gz"):
-        context = dict(zip(row["context"]["title"], row["context"]["sentences"], strict=True))
-        found.documents.extend((title, "".join(said)) for title, said in context.items())
-        if row["answer"].casefold() in ("yes", "no"):
-            continue
-        facts = row["supporting_facts"]
-        support = tuple(
-            context[title][number].strip()
-            for title, number in zip(facts["title"], facts["sent_id"], strict=True)
-            if number < len(context.get(title, []))
-        )
-        found.questions.append(Asked(row["question"], (row["answer"],), support, row["id"]))
-    return found
 
 
 def normal(text: str) -> str:
@@ -472,8 +395,8 @@ def main() -> None:
     if arguments.read:
         reader = Reader(arguments.read, arguments.model)
         with tempfile.TemporaryDirectory() as folder:
-            squad = _squad(arguments.data / "squad")
-            answered = read(squad, encoder, Path(folder), reader, arguments.questions)
+            asked = squad(arguments.data / "squad")
+            answered = read(asked, encoder, Path(folder), reader, arguments.questions)
         save(
             "extraction_read",
             {"machine": machine(), "model": arguments.model, "hits": HITS, "rows": answered},
@@ -481,7 +404,7 @@ def main() -> None:
         return
     if arguments.fit:
         with tempfile.TemporaryDirectory() as folder:
-            fitted = fit(_squad(arguments.data / "squad"), encoder, Path(folder))
+            fitted = fit(squad(arguments.data / "squad"), encoder, Path(folder))
         save("extraction_fit", {"machine": machine("numpy"), "seed": SEED, **fitted})
         return
     rows: list[Row] = []

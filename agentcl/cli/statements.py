@@ -161,7 +161,7 @@ def tidy(
     said = {"merged": "merged", "archived": "archived", "back": "brought back"}
     counts = [f"{count} {what}" for name, what in said.items() if (count := report.count(name))]
     told = report.count("summary") + report.count("profile")
-    counts += [f"{counted(told, 'summary')}"] if told else []
+    counts += [counted(told, "summary")] if told else []
     counts += [f"{report.dropped} sentences left out"] if report.dropped else []
     counts += [f"{counted(report.failed, 'summary')} failed"] if report.failed else []
     screen.line(", ".join(counts) or "all is in order")
